@@ -108,3 +108,9 @@ class EngineCrashed(ReconstructionFailure):
     permanent = False
     message = "The reconstruction stopped unexpectedly."
     advice = "Try again; if it happens again, please report it with the video."
+
+
+def failure_from_reason(reason: str, details: dict[str, float | int | str]) -> ReconstructionFailure:
+    """The failure again, from what crossed a process boundary. An unknown reason becomes `EngineCrashed`."""
+    kinds = {kind.reason: kind for kind in ReconstructionFailure.__subclasses__()}
+    return kinds.get(reason, EngineCrashed)(**details)

@@ -7,12 +7,13 @@ asked by every long loop (at least twice a second) whether the work is still wan
 from __future__ import annotations
 
 import resource
-import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import StrEnum
+
+from garaza.reconstruction.memory import PeakMemory
 
 
 class Stage(StrEnum):
@@ -68,7 +69,8 @@ class StageCost:
     cpu_seconds: float
     """User + system time of this process and of the children it has waited for."""
     peak_rss_bytes: int
-    """Highest resident memory, of the process or its largest child, seen by the end of the stage."""
+    """Highest resident memory of the process, or of its largest child, within the stage. Where the system can't reset
+    its high-water mark (macOS), since the start of the process."""
 
 
 class Monitor:
@@ -96,12 +98,13 @@ class Monitor:
         self._stage = stage
         self.checkpoint()
         self.report(0.0, message)
+        memory = PeakMemory()
         wall, cpu = time.perf_counter(), _cpu_seconds()
         try:
             yield
         finally:
             self.costs.append(
-                StageCost(stage, time.perf_counter() - wall, _cpu_seconds() - cpu, _peak_rss_bytes()),
+                StageCost(stage, time.perf_counter() - wall, _cpu_seconds() - cpu, memory.peak_bytes()),
             )
 
     def report(self, fraction: float, message: str, current: int | None = None, total: int | None = None) -> None:
@@ -126,9 +129,3 @@ def _cpu_seconds() -> float:
         usage = resource.getrusage(who)
         total += usage.ru_utime + usage.ru_stime
     return total
-
-
-def _peak_rss_bytes() -> int:
-    unit = 1 if sys.platform == "darwin" else 1024
-    peaks = (resource.getrusage(who).ru_maxrss for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
-    return max(peaks) * unit
