@@ -1,0 +1,1 @@
+"""Dense depth for rectified keyframes with known cameras, by geometry alone."""
