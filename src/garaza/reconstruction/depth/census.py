@@ -44,3 +44,35 @@ def census_transform(grey: NDArray[np.float32]) -> NDArray[np.uint64]:
                     bits = (bits << np.uint64(1)) | np.uint64(grey[yy, xx] < centre)
             out[y, x] = bits
     return out
+
+
+@njit(nogil=True, cache=True)
+def similar_neighbours(grey: NDArray[np.float32], contrast: float) -> NDArray[np.uint64]:
+    """Which of the 62 bits of `census_transform` compare a pixel with one that may be on the same surface.
+
+    A bare pixel beside a contrasting edge would otherwise be matched by that edge, and objects would grow by half a
+    window. Left out is what differs by more than `contrast` grey levels and more than the window's average does.
+    """
+    height, width = grey.shape
+    out = np.zeros((height, width), dtype=np.uint64)
+    differences = np.empty(62, dtype=np.float32)
+    for y in range(height):
+        for x in range(width):
+            centre = grey[y, x]
+            total = np.float32(0.0)
+            k = 0
+            for dy in range(-3, 4):
+                yy = min(max(y + dy, 0), height - 1)
+                for dx in range(-4, 5):
+                    if dy == 0 and dx == 0:
+                        continue
+                    xx = min(max(x + dx, 0), width - 1)
+                    differences[k] = abs(grey[yy, xx] - centre)
+                    total += differences[k]
+                    k += 1
+            limit = max(np.float32(contrast), total / np.float32(62.0))
+            bits = np.uint64(0)
+            for k in range(62):
+                bits = (bits << np.uint64(1)) | np.uint64(differences[k] <= limit)
+            out[y, x] = bits
+    return out

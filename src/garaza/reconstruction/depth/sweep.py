@@ -15,6 +15,7 @@ NO_IDEA = 93
 @njit(nogil=True, cache=True, fastmath=True)
 def sweep(  # noqa: C901 - one loop nest: calls with arrays cost time in the innermost loop
     reference: NDArray[np.uint64],
+    similar: NDArray[np.uint64],
     sources: NDArray[np.uint64],
     homographies: NDArray[np.float32],
     epipoles: NDArray[np.float32],
@@ -28,7 +29,8 @@ def sweep(  # noqa: C901 - one loop nest: calls with arrays cost time in the inn
     still matches in the others. Inverse depths are ``first + d * step``.
 
     Args:
-        reference: (h, w) census of the view; sources: (S, h', w') of its sources.
+        reference: (h, w) census of the view; similar: (h, w) which of its bits count.
+        sources: (S, h', w') census of the sources.
         homographies, epipoles: see `sources.relative_projections`.
     """
     height, width = reference.shape
@@ -42,7 +44,7 @@ def sweep(  # noqa: C901 - one loop nest: calls with arrays cost time in the inn
     third = count >= 5
     for y in range(height):
         for x in range(width):
-            mine = reference[y, x]
+            mine, counts = reference[y, x], similar[y, x]
             for d in range(depths):
                 best[0, d] = 255
                 best[1, d] = 255
@@ -69,7 +71,7 @@ def sweep(  # noqa: C901 - one loop nest: calls with arrays cost time in the inn
                 for d in range(depths):
                     at = index[d]
                     if at >= 0:
-                        c = np.int32(count_ones(mine ^ census[at]))
+                        c = np.int32(count_ones((mine ^ census[at]) & counts))
                         m0, m1, m2 = best[0, d], best[1, d], best[2, d]
                         best[0, d] = min(m0, c)
                         best[1, d] = min(m1, max(m0, c))
