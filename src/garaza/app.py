@@ -1,0 +1,105 @@
+"""The one place where the service is put together."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from fastapi import FastAPI
+
+import garaza
+from garaza import page
+from garaza.errors import add_handlers
+from garaza.health import make_router as health_routes
+from garaza.kit.asgi import AnswerHeaders
+from garaza.kit.migrate import upgrade
+from garaza.live.hub import Hub
+from garaza.live.routes import make_router as live_routes
+from garaza.migrations import PACKAGE
+from garaza.scans.routes import make_router as scan_routes
+from garaza.scans.service import ScanService
+from garaza.settings import Settings
+from garaza.uploads.routes import make_router as upload_routes
+from garaza.uploads.service import UploadService
+from garaza.wiring import Parts, make_parts
+
+logger = logging.getLogger(__name__)
+
+_CLEAN_UP_SECONDS = 600
+
+
+def create_app(settings: Settings) -> FastAPI:
+    """The service. Opens nothing before its lifespan begins."""
+    parts = make_parts(settings)
+    scans = ScanService(parts.database, parts.data, parts.jobs)
+    uploads = UploadService(settings, parts.data, parts.database, parts.jobs, parts.clock)
+    hub = Hub(parts.database, parts.jobs, settings.live.poll_seconds)
+    supervisor = parts.supervisor() if settings.jobs.embedded_worker else None
+
+    @asynccontextmanager
+    async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
+        await asyncio.to_thread(prepare, parts)
+        await _sweep(parts)
+        hub.start()
+        if supervisor is not None:
+            await supervisor.start()
+        cleaning = asyncio.create_task(_clean_up(scans))
+        try:
+            yield
+        finally:
+            cleaning.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await cleaning
+            await hub.stop()
+            if supervisor is not None:
+                await supervisor.stop()
+            await parts.database.close()
+
+    app = FastAPI(
+        title="Garaza",
+        version=garaza.__version__,
+        description=garaza.__doc__ or "",
+        lifespan=lifespan,
+        redoc_url=None,
+        responses={"default": {"description": "Problem (RFC 9457)", "content": {"application/problem+json": {}}}},
+    )
+    add_handlers(app)
+    app.include_router(health_routes(parts, supervisor))
+    app.include_router(upload_routes(uploads))
+    app.include_router(scan_routes(scans, parts.jobs, parts.database, parts.data))
+    app.include_router(live_routes(hub, parts.database, parts.jobs, scans, settings.live))
+    page.mount(app)
+    app.add_middleware(AnswerHeaders)
+    return app
+
+
+def prepare(parts: Parts) -> None:
+    """Make the data directory and bring the database up to date. Blocks.
+
+    Raises:
+        OSError: the data directory can't be written to.
+    """
+    parts.data.create()
+    upgrade(parts.data.database, PACKAGE)
+
+
+async def _sweep(parts: Parts) -> None:
+    """Remove what a crash left. At the start nothing else writes here: `serve` holds the directory's lock."""
+    async with parts.database.read() as session:
+        keep = await parts.jobs.result_versions(session)
+    removed = await asyncio.to_thread(parts.data.sweep_leftovers, keep)
+    if removed:
+        logger.info("removed %d leftover(s) of an earlier run", len(removed))
+
+
+async def _clean_up(scans: ScanService) -> None:
+    while True:
+        try:
+            if deleted := await scans.delete_expired():
+                logger.info("deleted %d expired scan(s)", deleted)
+        except Exception:
+            logger.exception("could not delete expired scans")
+        await asyncio.sleep(_CLEAN_UP_SECONDS)

@@ -1,0 +1,76 @@
+"""`garaza serve`: the service, with a worker beside it."""
+
+from __future__ import annotations
+
+import socket
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from garaza.cli.common import DataDir, configure_logging, load_settings
+
+if TYPE_CHECKING:
+    from garaza.settings import Settings
+
+
+def serve(
+    host: Annotated[str | None, typer.Option(help="Address to listen on.", show_default="127.0.0.1")] = None,
+    port: Annotated[
+        int | None,
+        typer.Option(min=0, max=65535, help="Port; 0 takes a free one.", show_default="8000"),
+    ] = None,
+    data_dir: DataDir = None,
+) -> None:
+    """Start the service and say where it is."""
+    given = {"host": host, "port": port}
+    settings = load_settings(data_dir, server={name: value for name, value in given.items() if value is not None})
+    configure_logging()
+    _run(settings)
+
+
+def _run(settings: Settings) -> None:
+    import filelock  # noqa: PLC0415
+    import uvicorn  # noqa: PLC0415
+
+    from garaza.app import create_app  # noqa: PLC0415
+    from garaza.cli.announcing_server import AnnouncingServer  # noqa: PLC0415
+
+    settings.data_dir.mkdir(parents=True, exist_ok=True)
+    lock = filelock.FileLock(settings.data_dir / "serve.lock")
+    try:
+        lock.acquire(timeout=0)
+    except filelock.Timeout:
+        typer.echo(f"Another Garaza is serving {settings.data_dir} already.", err=True)
+        raise typer.Exit(1) from None
+    listener = _listen(settings.server.host, settings.server.port)
+    config = uvicorn.Config(
+        create_app(settings),
+        ws="websockets-sansio",
+        ws_max_size=1 << 16,
+        ws_ping_interval=settings.live.ping_seconds,
+        ws_ping_timeout=settings.live.ping_seconds,
+        timeout_graceful_shutdown=int(settings.server.shutdown_seconds),
+        log_config=None,
+        access_log=False,
+        server_header=False,
+    )
+    AnnouncingServer(config, _address(settings.server.host, listener)).run(sockets=[listener])
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((host, port))
+    except OSError as error:
+        typer.echo(
+            f"Can't listen on {host}, port {port}: {error.strerror or error}. Choose another with --port.", err=True
+        )
+        raise typer.Exit(1) from None
+    return listener
+
+
+def _address(host: str, listener: socket.socket) -> str:
+    shown = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(host, f"[{host}]" if ":" in host else host)  # noqa: S104
+    return f"http://{shown}:{listener.getsockname()[1]}"

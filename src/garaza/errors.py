@@ -1,0 +1,119 @@
+"""Errors that carry their status, and how they are answered: application/problem+json (RFC 9457)."""
+
+from __future__ import annotations
+
+import http
+import logging
+from typing import Any
+
+from fastapi import FastAPI, Request
+from fastapi.encoders import jsonable_encoder
+from fastapi.exceptions import RequestValidationError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
+from starlette.exceptions import HTTPException
+from starlette.responses import JSONResponse
+
+from garaza.reconstruction.failures import ReconstructionFailure
+
+logger = logging.getLogger(__name__)
+
+MEDIA_TYPE = "application/problem+json"
+
+
+class GarazaError(Exception):
+    """Something the client can be told.
+
+    Args:
+        status: HTTP status.
+        code: stable machine-readable name.
+        detail: what happened and what to do next, for a person; never names a path or a secret.
+        headers: sent with the answer.
+        extra: more members of the problem document.
+    """
+
+    def __init__(
+        self,
+        status: int,
+        code: str,
+        detail: str,
+        headers: dict[str, str] | None = None,
+        **extra: object,
+    ) -> None:
+        super().__init__(detail)
+        self.status = status
+        self.code = code
+        self.detail = detail
+        self.headers = headers
+        self.extra = extra
+
+
+def not_found(what: str = "scan") -> GarazaError:
+    """A thing that isn't there, or that this client may not know of: the two look the same."""
+    return GarazaError(404, "not_found", f"There is no such {what}. It may have been deleted or have expired.")
+
+
+def unusable_video(failure: ReconstructionFailure) -> GarazaError:
+    """A file that was refused before any work was done on it."""
+    return GarazaError(
+        422,
+        failure.reason,
+        f"{failure.message} {failure.advice}",
+        message=failure.message,
+        advice=failure.advice,
+    )
+
+
+def problem(
+    status: int,
+    code: str,
+    detail: str,
+    headers: dict[str, str] | None = None,
+    **extra: Any,
+) -> JSONResponse:
+    """A problem document. Its `type` is a relative name: nothing is published at it."""
+    body = {
+        "type": f"urn:garaza:problem:{code}",
+        "title": _phrase(status),
+        "status": status,
+        "code": code,
+        "detail": detail,
+        **jsonable_encoder(extra),
+    }
+    return JSONResponse(body, status, headers, media_type=MEDIA_TYPE)
+
+
+def _phrase(status: int) -> str:
+    try:
+        return http.HTTPStatus(status).phrase
+    except ValueError:
+        return "Error"
+
+
+def add_handlers(app: FastAPI) -> None:
+    """Answer every error of `app` as a problem document."""
+
+    @app.exception_handler(GarazaError)
+    async def garaza_error(_request: Request, error: GarazaError) -> JSONResponse:
+        return problem(error.status, error.code, error.detail, error.headers, **error.extra)
+
+    @app.exception_handler(RequestValidationError)
+    async def invalid(_request: Request, error: RequestValidationError) -> JSONResponse:
+        # The rejected value stays out: it may be a secret, and may not be representable in JSON.
+        found = [{"where": list(e["loc"]), "message": e["msg"], "kind": e["type"]} for e in error.errors()]
+        first = found[0] if found else {"where": [], "message": "invalid"}
+        where = ".".join(str(part) for part in first["where"])
+        return problem(422, "invalid_request", f"{where}: {first['message']}", errors=found)
+
+    @app.exception_handler(HTTPException)
+    async def http_error(_request: Request, error: HTTPException) -> JSONResponse:
+        code = _phrase(error.status_code).lower().replace(" ", "_")
+        return problem(error.status_code, code, str(error.detail), dict(error.headers or {}))
+
+    @app.exception_handler(PoolTimeoutError)
+    async def overloaded(_request: Request, _error: PoolTimeoutError) -> JSONResponse:
+        return problem(503, "overloaded", "The service is busy. Try again in a moment.", {"Retry-After": "2"})
+
+    @app.exception_handler(Exception)
+    async def bug(request: Request, error: Exception) -> JSONResponse:
+        logger.error("%s %s failed", request.method, request.scope.get("path"), exc_info=error)
+        return problem(500, "internal_error", "Something went wrong here. It was logged; please try again.")

@@ -1,0 +1,98 @@
+"""Keeps a worker process alive beside the service, and cleans up behind one that died."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import sys
+import time
+
+from garaza.jobs.service import JobService
+from garaza.kit.database import Database
+from garaza.kit.ids import new_id
+
+logger = logging.getLogger(__name__)
+
+_FIRST_PAUSE_SECONDS = 0.2
+_LONGEST_PAUSE_SECONDS = 30.0
+_STEADY_SECONDS = 60.0
+"""A worker that lived so long counts as healthy: the next pause is short again."""
+_STOP_SECONDS = 5.0
+
+OWNER_PREFIX = "embedded-"
+
+
+class Supervisor:
+    """One worker process, started again whenever it ends.
+
+    Its leases are released as soon as its end is seen, so a killed worker costs no waiting for a lease to expire.
+    """
+
+    def __init__(self, database: Database, jobs: JobService, command: list[str]) -> None:
+        self._database = database
+        self._jobs = jobs
+        self._command = command
+        self._process: asyncio.subprocess.Process | None = None
+        self._task: asyncio.Task[None] | None = None
+
+    @property
+    def worker_pid(self) -> int | None:
+        """Of the worker, while one is running."""
+        alive = self._process is not None and self._process.returncode is None
+        return self._process.pid if self._process is not None and alive else None
+
+    async def start(self) -> None:
+        """Begin. Leases left by an earlier life of this data directory are released first."""
+        await self._release(OWNER_PREFIX)
+        self._task = asyncio.create_task(self._keep_running())
+
+    async def stop(self) -> None:
+        """Tell the worker to give its jobs back and end; kill it if it takes too long."""
+        if self._task is None:
+            return
+        self._task.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await self._task
+        if self._process is not None and self._process.returncode is None:
+            with contextlib.suppress(ProcessLookupError):
+                self._process.terminate()
+            try:
+                await asyncio.wait_for(self._process.wait(), _STOP_SECONDS)
+            except TimeoutError:
+                self._process.kill()
+                await self._process.wait()
+        await self._release(OWNER_PREFIX)
+
+    async def _keep_running(self) -> None:
+        pause = _FIRST_PAUSE_SECONDS
+        while True:
+            began = time.monotonic()
+            owner = OWNER_PREFIX + new_id()
+            # The pipe to its standard input is what tells the worker that this process is alive. Its own process
+            # group keeps a Ctrl-C for this process from reaching it too: it is told in order, by `stop`.
+            self._process = await asyncio.create_subprocess_exec(
+                *self._command,
+                "--owner",
+                owner,
+                stdin=asyncio.subprocess.PIPE,
+                stdout=sys.stderr,
+                start_new_session=True,
+            )
+            code = await self._process.wait()
+            logger.error("the worker ended (exit code %s); starting another", code)
+            await self._release(owner)
+            pause = _FIRST_PAUSE_SECONDS if time.monotonic() - began > _STEADY_SECONDS else pause
+            await asyncio.sleep(pause)
+            pause = min(pause * 2, _LONGEST_PAUSE_SECONDS)
+
+    async def _release(self, owner: str) -> None:
+        try:
+            async with self._database.write() as session:
+                released = await self._jobs.release_leases_of(session, owner)
+        except Exception:
+            # Nothing is lost: the leases expire by themselves.
+            logger.exception("could not release the leases of %s", owner)
+        else:
+            if released:
+                logger.warning("%d job(s) of a dead worker go back to the queue", released)

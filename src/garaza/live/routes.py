@@ -1,0 +1,160 @@
+"""The WebSocket of a job."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from typing import Any
+
+from fastapi import APIRouter
+from starlette.websockets import WebSocket, WebSocketDisconnect
+
+from garaza.errors import GarazaError
+from garaza.jobs.models import JobEvent
+from garaza.jobs.service import JobService
+from garaza.kit.database import Database
+from garaza.live.hub import Hub
+from garaza.scans.service import ScanService
+from garaza.settings import LiveSettings
+
+CLOSE_NORMAL = 1000
+CLOSE_TRY_LATER = 1013
+CLOSE_NOT_FOUND = 4404
+
+_BATCH = 200
+_RECHECK_SECONDS = 2.0
+"""How often a socket looks whether its job still exists: a deleted one has no events to tell it by."""
+_MAX_EVENT_ID = 2**53
+
+
+class Follower:
+    """Sends one client what happens to one job, from where the client left off."""
+
+    def __init__(
+        self, socket: WebSocket, job_id: str, database: Database, jobs: JobService, scans: ScanService
+    ) -> None:
+        self._socket = socket
+        self._job_id = job_id
+        self._database = database
+        self._jobs = jobs
+        self._scans = scans
+        self._last = 0
+
+    async def begin(self, last_event_id: int | None) -> None:
+        """Where to start: after what the client has seen, or else at the latest event, which says how things stand.
+
+        Raises:
+            GarazaError: 404.
+        """
+        async with self._database.read() as session:
+            await self._jobs.get(session, self._job_id)
+            if last_event_id is not None:
+                self._last = last_event_id
+            elif (latest := await self._jobs.latest_event(session, self._job_id)) is not None:
+                self._last = latest.id - 1
+
+    async def follow(self, news: asyncio.Event) -> None:
+        """Send until the job has ended; returns after the message that says how."""
+        while True:
+            news.clear()
+            async with self._database.read() as session:
+                await self._jobs.get(session, self._job_id)
+                events = await self._jobs.events_after(session, self._last, _BATCH, self._job_id)
+            for event in events:
+                self._last = event.id
+                if await self._send(event):
+                    return
+            if not events:
+                with contextlib.suppress(TimeoutError):
+                    await asyncio.wait_for(news.wait(), _RECHECK_SECONDS)
+
+    async def _send(self, event: JobEvent) -> bool:
+        """True when this was the last message."""
+        match event.kind:
+            case "completed":
+                async with self._database.read() as session:
+                    result = await self._scans.result(session, self._job_id)
+                await self._message("complete", event.id, result.model_dump(mode="json"))
+                return True
+            case "failed":
+                await self._message("error", event.id, event.data)
+                return True
+            case "progress":
+                await self._message("progress", event.id, event.data)
+            case _:
+                await self._message("progress", event.id, _state_as_progress(event))
+        return False
+
+    async def _message(self, kind: str, event_id: int, data: dict[str, Any]) -> None:
+        await self._socket.send_json({"type": kind, "event_id": event_id, "data": data})
+
+
+def _state_as_progress(event: JobEvent) -> dict[str, Any]:
+    """Changes of state in the form that existing clients know: a progress that names a stage of its own."""
+    message = {
+        "queued": "Waiting for its turn",
+        "running": "Starting",
+        "retrying": "Stopped unexpectedly; trying again",
+    }.get(event.kind, event.kind)
+    return {"stage": event.kind, "progress": 0, "current_frame": None, "total_frames": None, "message": message}
+
+
+def make_router(
+    hub: Hub,
+    database: Database,
+    jobs: JobService,
+    scans: ScanService,
+    settings: LiveSettings,
+) -> APIRouter:
+    """The WebSocket's route."""
+    router = APIRouter()
+
+    @router.websocket("/ws/{job_id}")
+    async def follow_job(socket: WebSocket, job_id: str) -> None:
+        await socket.accept()
+        if hub.listeners >= settings.max_sockets:
+            await socket.close(CLOSE_TRY_LATER, "too many connections")
+            return
+        follower = Follower(socket, job_id, database, jobs, scans)
+        with hub.listen(job_id) as news:
+            try:
+                await follower.begin(_last_event_id(socket))
+                await _until_closed(socket, follower.follow(news))
+            except GarazaError as error:
+                await _refuse(socket, error)
+                return
+        with contextlib.suppress(RuntimeError, WebSocketDisconnect):
+            await socket.close(CLOSE_NORMAL)
+
+    return router
+
+
+def _last_event_id(socket: WebSocket) -> int | None:
+    text = socket.query_params.get("last_event_id", "")[:20]
+    return min(int(text), _MAX_EVENT_ID) if text.isascii() and text.isdigit() else None
+
+
+async def _until_closed(socket: WebSocket, following: Any) -> None:
+    """Send until done, or until the client goes. What it sends is read past: a full buffer would hide its goodbye."""
+    sending = asyncio.create_task(following)
+    reading = asyncio.create_task(_read_past(socket))
+    try:
+        await asyncio.wait({sending, reading}, return_when=asyncio.FIRST_COMPLETED)
+        if sending.done():
+            with contextlib.suppress(WebSocketDisconnect):
+                sending.result()
+    finally:
+        for task in (sending, reading):
+            task.cancel()
+        await asyncio.gather(sending, reading, return_exceptions=True)
+
+
+async def _read_past(socket: WebSocket) -> None:
+    while (await socket.receive())["type"] != "websocket.disconnect":
+        pass
+
+
+async def _refuse(socket: WebSocket, error: GarazaError) -> None:
+    with contextlib.suppress(RuntimeError, WebSocketDisconnect):
+        await socket.send_json({"type": "error", "data": {"reason": error.code, "message": error.detail}})
+        await socket.close(CLOSE_NOT_FOUND if error.status == 404 else CLOSE_NORMAL)

@@ -1,0 +1,149 @@
+"""A reconstruction in a process of its own, so that it can be stopped at once and can take nobody with it.
+
+Native code (feature matching, ray tracing, decimation) can't be interrupted from Python and may, on a hostile video,
+crash or be killed for memory. In a child process both become ordinary errors.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import multiprocessing
+import os
+import shutil
+import signal
+import threading
+import time
+from collections.abc import Callable
+from multiprocessing.connection import Connection
+from multiprocessing.context import SpawnProcess
+from pathlib import Path
+from typing import Any
+
+from garaza.reconstruction.failures import EngineCrashed, ReconstructionFailure, failure_from_reason
+from garaza.reconstruction.partial import partial_folder
+from garaza.reconstruction.pipeline import Options, reconstruct
+from garaza.reconstruction.progress import Cancelled, Monitor, Progress
+from garaza.reconstruction.result import Result
+
+Work = Callable[[Path, Path, Options, Monitor], Result]
+
+_POLL_SECONDS = 0.1
+_GRACE_SECONDS = 1.0
+"""How long a cancelled child may take to stop by itself before it is killed."""
+
+
+def reconstruct_isolated(
+    source: Path,
+    out: Path,
+    options: Options,
+    on_progress: Callable[[Progress], None] | None = None,
+    cancelled: Callable[[], bool] | None = None,
+    work: Work = reconstruct,
+) -> Result:
+    """`pipeline.reconstruct` in a child process; same arguments, result and errors.
+
+    Cancelling takes `_GRACE_SECONDS` at most, whatever the child is doing. If this process dies, however, the child
+    ends too. Its whole process group goes with it, so helpers of an engine are not left behind.
+
+    Raises:
+        EngineCrashed: the child died of a signal, or of an error that is no `ReconstructionFailure`.
+    """
+    context = multiprocessing.get_context("spawn")
+    ours, theirs = context.Pipe()
+    child = context.Process(target=_child, args=(work, theirs, source, out, options), daemon=False)
+    child.start()
+    theirs.close()
+    try:
+        return _follow(child, ours, out, on_progress, cancelled)
+    finally:
+        _end(child)
+        ours.close()
+        shutil.rmtree(partial_folder(out.absolute(), child.pid or 0), ignore_errors=True)
+
+
+def _follow(
+    child: SpawnProcess,
+    pipe: Connection,
+    out: Path,
+    on_progress: Callable[[Progress], None] | None,
+    cancelled: Callable[[], bool] | None,
+) -> Result:
+    asked_to_stop_at: float | None = None
+    while True:
+        if asked_to_stop_at is None and cancelled is not None and cancelled():
+            asked_to_stop_at = time.monotonic()
+            with contextlib.suppress(OSError):
+                pipe.send("cancel")
+        if asked_to_stop_at is not None and time.monotonic() - asked_to_stop_at > _GRACE_SECONDS:
+            raise Cancelled
+        if not pipe.poll(_POLL_SECONDS):
+            continue
+        try:
+            message = pipe.recv()
+        except (EOFError, ConnectionError):
+            child.join(_GRACE_SECONDS)
+            raise EngineCrashed(exit_code=child.exitcode if child.exitcode is not None else "unknown") from None
+        if isinstance(message, Progress):
+            if on_progress is not None and asked_to_stop_at is None:
+                on_progress(message)
+        else:
+            return _outcome(message, out)
+
+
+def _outcome(message: tuple[Any, ...], out: Path) -> Result:
+    match message:
+        case ("result",):
+            return Result.read(out)
+        case ("failure", reason, details):
+            raise failure_from_reason(reason, details)
+        case ("exists", text):
+            raise FileExistsError(text)
+        case _:
+            raise Cancelled
+
+
+def _end(child: SpawnProcess) -> None:
+    """Kill what is left of the child's process group, then reap it."""
+    child.join(0.2)
+    if child.pid is not None:
+        # The group outlives its leader when an engine's helper is still running.
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(child.pid, signal.SIGKILL)
+    if child.is_alive():
+        child.kill()
+    child.join()
+
+
+def _child(work: Work, pipe: Connection, source: Path, out: Path, options: Options) -> None:
+    os.setpgid(0, 0)
+    # Ctrl-C reaches the whole terminal; the parent decides what it means and says so over the pipe.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    stop = threading.Event()
+    threading.Thread(target=_watch_parent, args=(pipe, stop), daemon=True).start()
+    monitor = Monitor(on_progress=pipe.send, cancelled=stop.is_set)
+    try:
+        work(source, out, options, monitor)
+    except Cancelled:
+        _tell(pipe, ("cancelled",))
+    except ReconstructionFailure as failure:
+        _tell(pipe, ("failure", failure.reason, failure.details))
+    except FileExistsError as error:
+        _tell(pipe, ("exists", str(error)))
+    else:
+        _tell(pipe, ("result",))
+
+
+def _tell(pipe: Connection, message: tuple[object, ...]) -> None:
+    with contextlib.suppress(OSError):
+        pipe.send(message)
+
+
+def _watch_parent(pipe: Connection, stop: threading.Event) -> None:
+    try:
+        pipe.recv()
+    except (EOFError, OSError):
+        # The parent is gone: nobody will kill this process if it does not stop by itself.
+        stop.set()
+        time.sleep(_GRACE_SECONDS)
+        os.killpg(0, signal.SIGKILL)
+    stop.set()

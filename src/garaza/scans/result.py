@@ -1,0 +1,87 @@
+"""RESULT, put together from the files of a finished reconstruction."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from pathlib import Path
+from typing import Any
+
+from garaza.jobs.models import JobFile
+from garaza.reconstruction.result import ModelLevel, Result
+from garaza.scans.schemas import (
+    AssetBody,
+    CameraParams,
+    FileBody,
+    FrameBody,
+    LodAssets,
+    ResultAnswer,
+    ScaleBody,
+    VariantBody,
+)
+
+_HASH_LETTERS = 16
+"""Of the content's digest in an address: enough that two versions of a file never share one."""
+
+
+def asset_url(job_id: str, file: JobFile) -> str:
+    """Address of a file; changes with the content, so that it may be kept for ever."""
+    return f"/api/assets/{job_id}/{file.path}?v={version_of(file)}"
+
+
+def version_of(file: JobFile) -> str:
+    """The `v` of a file's address."""
+    return file.sha256[:_HASH_LETTERS]
+
+
+def build_result(job_id: str, folder: Path, files: dict[str, JobFile]) -> ResultAnswer:
+    """Read `folder` and say what clients are told of it. Blocks."""
+    result = Result.read(folder)
+    cameras: dict[str, Any] = json.loads((folder / "cameras.json").read_text(encoding="utf-8"))
+    models = {model.level: _asset(job_id, model, files) for model in result.models}
+    return ResultAnswer(
+        job_id=job_id,
+        frames=[
+            FrameBody(frame_index=frame.source_index, width=frame.width, height=frame.height) for frame in result.frames
+        ],
+        camera_params=CameraParams(
+            extrinsics=[frame["extrinsics"] for frame in cameras["frames"]],
+            intrinsics=[frame["depth_intrinsics"] for frame in cameras["frames"]],
+        ),
+        model_asset=models["full"],
+        lod_assets=LodAssets(**models),
+        original_width=result.source.width,
+        original_height=result.source.height,
+        model_used=result.engine,
+        scale=ScaleBody(**dataclasses.asdict(result.scale)),
+        room=result.room,
+        poster_url=asset_url(job_id, files["poster.jpg"]),
+        files=[
+            FileBody(path=path, url=asset_url(job_id, file), media_type=file.media_type, size_bytes=file.size_bytes)
+            for path, file in sorted(files.items())
+        ],
+        keyframes=result.keyframes,
+        warnings=result.warnings,
+        stages=[dataclasses.asdict(cost) for cost in result.stages],
+    )
+
+
+def _asset(job_id: str, model: ModelLevel, files: dict[str, JobFile]) -> AssetBody:
+    plain, meshopt = files[model.path], files[model.meshopt_path]
+    variant = VariantBody(
+        kind="meshopt",
+        filename=meshopt.path,
+        url=asset_url(job_id, meshopt),
+        format="glb",
+        file_size_bytes=meshopt.size_bytes,
+    )
+    return AssetBody(
+        filename=plain.path,
+        url=asset_url(job_id, plain),
+        format="glb",
+        lod_level=model.level,
+        point_count=model.vertices,
+        face_count=model.faces,
+        file_size_bytes=plain.size_bytes,
+        variants=[variant],
+    )

@@ -1,0 +1,189 @@
+"""What goes over the wire about scans. Names and meanings are those that existing clients know."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator
+
+from garaza.reconstruction.cameras.scale import KnownLength
+from garaza.reconstruction.quality import Quality
+
+Coordinate = Annotated[float, Field(ge=-1e4, le=1e4, allow_inf_nan=False)]
+Point = tuple[Coordinate, Coordinate, Coordinate]
+
+
+class ProcessRequest(BaseModel):
+    """How a scan is to be done."""
+
+    max_frames: Annotated[int, Field(ge=8, le=512)] = 128
+    engine: Annotated[str, Field(max_length=50)] = "geometric"
+    quality: Quality = Quality.STANDARD
+    known_length: Annotated[str, Field(max_length=200)] | None = None
+    """As the command line's option: "ceiling:2.5" or "camera:1.5", in metres."""
+
+    @field_validator("known_length")
+    @classmethod
+    def _parse(cls, value: str | None) -> str | None:
+        if value is not None:
+            KnownLength.parse(value)
+        return value
+
+
+class ProcessAnswer(BaseModel):
+    """The scan waits, or is being done."""
+
+    status: str = "processing"
+    job_id: str
+    queue_position: int | None
+    """1: the next to begin."""
+
+
+class ProgressBody(BaseModel):
+    """Where the work stands."""
+
+    stage: str
+    progress: float = Field(description="0 to 100, of the whole.")
+    current_frame: int | None = None
+    total_frames: int | None = None
+    message: str
+
+
+class FailureBody(BaseModel):
+    """Why there is no model, for a person."""
+
+    reason: str
+    message: str
+    advice: str
+    details: dict[str, float | int | str] = {}
+
+
+class StatusAnswer(BaseModel):
+    """A scan at this moment."""
+
+    job_id: str
+    status: Literal["uploaded", "processing", "completed", "failed", "cancelled"]
+    phase: str = Field(description="As status, but with queued and running told apart.")
+    progress: ProgressBody | None
+    error: str | None
+    failure: FailureBody | None
+    attempts: int
+    queue_position: int | None
+    filename: str
+    created_at: float
+    started_at: float | None
+    finished_at: float | None
+    expires_at: float | None
+
+
+class FrameBody(BaseModel):
+    """A registered keyframe; the base64 members (little-endian float32, row by row) only when asked for."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    frame_index: int
+    width: int
+    height: int
+    depth_map_b64: str | None = None
+    confidence_b64: str | None = None
+
+
+class CameraParams(BaseModel):
+    """One entry for each frame, in the same order."""
+
+    extrinsics: list[list[list[float]]] = Field(description="N×3×4, world-to-camera, OpenCV axes, model units.")
+    intrinsics: list[list[list[float]]] = Field(description="N×3×3, pixels of the depth maps.")
+
+
+class VariantBody(BaseModel):
+    """The same asset in another encoding."""
+
+    kind: str
+    filename: str
+    url: str
+    format: str
+    file_size_bytes: int
+
+
+class AssetBody(BaseModel):
+    """A model that any glTF 2.0 viewer opens."""
+
+    filename: str
+    url: str
+    format: str
+    lod_level: str
+    point_count: int = Field(description="Vertices.")
+    face_count: int
+    file_size_bytes: int
+    variants: list[VariantBody]
+
+
+class LodAssets(BaseModel):
+    """The model in its three sizes."""
+
+    preview: AssetBody
+    medium: AssetBody
+    full: AssetBody
+
+
+class ScaleBody(BaseModel):
+    """How large the model is, and how that is known."""
+
+    metric: bool
+    metres_per_unit: float
+    source: str
+    uncertainty: float = Field(description="Relative, one standard deviation.")
+
+
+class FileBody(BaseModel):
+    """Any file of the result."""
+
+    path: str
+    url: str
+    media_type: str
+    size_bytes: int
+
+
+class ResultAnswer(BaseModel):
+    """RESULT: a finished scan."""
+
+    job_id: str
+    frames: list[FrameBody]
+    camera_params: CameraParams
+    model_asset: AssetBody
+    lod_assets: LodAssets
+    original_width: int
+    original_height: int
+    model_used: str
+    scale: ScaleBody
+    room: dict[str, Any] | None
+    poster_url: str
+    files: list[FileBody]
+    keyframes: int
+    warnings: list[str]
+    stages: list[dict[str, Any]]
+
+
+class ScaleRequest(BaseModel):
+    """Either a length known between two points of the model, or the factor itself."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    points: tuple[Point, Point] | None = None
+    """Two points in metres as the model shows them now."""
+    length_m: Annotated[float, Field(gt=0.01, le=200)] | None = None
+    """Their true distance, metres."""
+    metres_per_unit: Annotated[float, Field(ge=1e-4, le=1e4)] | None = None
+
+
+class ScaleAnswer(BaseModel):
+    """The scale from now on."""
+
+    job_id: str
+    scale: ScaleBody
+
+
+class DeleteAnswer(BaseModel):
+    """Gone."""
+
+    status: str = "deleted"

@@ -1,0 +1,1 @@
+"""Taking a video in, and refusing what is none before it costs anything."""

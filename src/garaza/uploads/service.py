@@ -1,0 +1,108 @@
+"""The rules of uploads: what is let in, and where it is put."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+from garaza.errors import GarazaError, unusable_video
+from garaza.jobs.models import Job
+from garaza.jobs.service import JobService
+from garaza.kit.clock import Clock
+from garaza.kit.database import Database
+from garaza.kit.ids import new_id
+from garaza.kit.multipart import DiskFullError, MultipartError, ReceivedFile, TooLargeError, receive_file
+from garaza.kit.storage import DataDirectory, sync_directory
+from garaza.reconstruction.failures import ReconstructionFailure
+from garaza.settings import Settings
+from garaza.uploads.probe import Prober
+
+FORM_OVERHEAD_BYTES = 1 << 16
+"""What a form may have around its file."""
+
+
+class UploadService:
+    """See the module."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        data: DataDirectory,
+        database: Database,
+        jobs: JobService,
+        clock: Clock,
+    ) -> None:
+        self._settings = settings
+        self._data = data
+        self._database = database
+        self._jobs = jobs
+        self._clock = clock
+        self._prober = Prober(settings.uploads)
+
+    async def receive(self, body: AsyncIterator[bytes], content_type: str, content_length: int | None) -> Job:
+        """Take a video in: receive, probe, keep, note. Owns its transaction: none is open while bytes arrive.
+
+        Raises:
+            GarazaError: what is wrong with it; nothing is left behind.
+        """
+        if not self._settings.guests_allowed:
+            raise GarazaError(401, "account_needed", "Uploads need an account here. Sign in and try again.")
+        self._refuse_size(content_length)
+        path = self._data.new_incoming()
+        received = await self._receive(body, content_type, path)
+        try:
+            return await self._keep(path, received)
+        except BaseException:
+            await self._data.remove(path)
+            raise
+
+    def _refuse_size(self, content_length: int | None) -> None:
+        if content_length is not None and content_length > self._settings.uploads.max_bytes + FORM_OVERHEAD_BYTES:
+            raise self._too_large()
+        if self._data.free_bytes() - (content_length or 0) < self._settings.uploads.min_free_bytes:
+            raise _disk_full()
+
+    def _too_large(self) -> GarazaError:
+        limit = self._settings.uploads.max_bytes
+        detail = f"Videos may have {limit / 1e9:.1f} GB at most. Film a shorter one, or in a lower resolution."
+        return GarazaError(413, "too_large", detail, max_bytes=limit)
+
+    async def _receive(self, body: AsyncIterator[bytes], content_type: str, path: Path) -> ReceivedFile:
+        try:
+            return await receive_file(body, content_type, "file", path, self._settings.uploads.max_bytes)
+        except MultipartError as error:
+            raise GarazaError(400, "bad_form", str(error)) from error
+        except TooLargeError:
+            raise self._too_large() from None
+        except DiskFullError:
+            raise _disk_full() from None
+
+    async def _keep(self, path: Path, received: ReceivedFile) -> Job:
+        try:
+            source: dict[str, Any] = await self._prober.probe(path)
+        except ReconstructionFailure as failure:
+            raise unusable_video(failure) from failure
+        source["size_bytes"] = received.size_bytes
+        job_id = new_id()
+        place = self._data.upload(job_id)
+        # The file first: a row without a file would be a job that can't be done, a file without a row is swept.
+        await asyncio.to_thread(_move, path, place)
+        expires_at = self._clock() + self._settings.accounts.guest_hours * 3600
+        try:
+            async with self._database.write() as session:
+                return await self._jobs.create(session, job_id, received.name or "video", source, expires_at)
+        except BaseException:
+            await self._data.remove(place)
+            raise
+
+
+def _move(path: Path, place: Path) -> None:
+    path.rename(place)
+    sync_directory(place.parent)
+
+
+def _disk_full() -> GarazaError:
+    detail = "There is no room for another video here. Delete old scans, or ask whoever runs this server."
+    return GarazaError(507, "disk_full", detail, {"Retry-After": "3600"})
