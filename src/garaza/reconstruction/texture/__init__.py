@@ -1,0 +1,1 @@
+"""From a mesh and the images it was filmed in to one texture atlas."""
