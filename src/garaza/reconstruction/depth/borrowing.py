@@ -53,7 +53,9 @@ def carry_over(
 
 
 @njit(nogil=True, cache=True, fastmath=True)
-def agree_on(offers: NDArray[np.float32], tolerance: float, fewest: int, share: float) -> NDArray[np.float32]:
+def agree_on(  # noqa: C901 - one loop nest
+    offers: NDArray[np.float32], tolerance: float, fewest: int, share: float
+) -> NDArray[np.float32]:
     """The depth that most of several offers agree on, averaged; 0 where they don't.
 
     Args:

@@ -23,11 +23,13 @@ count_ones = cast("Callable[[np.uint64], np.uint64]", intrinsic(_count_ones))
 
 
 @njit(nogil=True, cache=True)
-def census_transform(grey: NDArray[np.float32]) -> NDArray[np.uint64]:
+def census_transform(grey: NDArray[np.float32], spacing: int) -> NDArray[np.uint64]:
     """Compare each pixel with the 62 others of the 9 × 7 window around it (Zabih & Woodfill 1994).
 
     Args:
         grey: (h, w). Beyond the border its edge is repeated.
+        spacing: of the window's samples in pixels; 2 for a picture enlarged twice, whose every second column and line
+            then gives what the picture itself would have given.
     """
     height, width = grey.shape
     out = np.zeros((height, width), dtype=np.uint64)
@@ -36,11 +38,11 @@ def census_transform(grey: NDArray[np.float32]) -> NDArray[np.uint64]:
             centre = grey[y, x]
             bits = np.uint64(0)
             for dy in range(-3, 4):
-                yy = min(max(y + dy, 0), height - 1)
+                yy = min(max(y + spacing * dy, 0), height - 1)
                 for dx in range(-4, 5):
                     if dy == 0 and dx == 0:
                         continue
-                    xx = min(max(x + dx, 0), width - 1)
+                    xx = min(max(x + spacing * dx, 0), width - 1)
                     bits = (bits << np.uint64(1)) | np.uint64(grey[yy, xx] < centre)
             out[y, x] = bits
     return out

@@ -6,9 +6,6 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-TOLERANCE = 0.02
-"""Of the depth: two views that differ by less see the same surface."""
-
 
 @njit(nogil=True, cache=True, fastmath=True)
 def confirm(  # noqa: C901 - one loop nest: calls with arrays cost time in the innermost loop
@@ -17,6 +14,7 @@ def confirm(  # noqa: C901 - one loop nest: calls with arrays cost time in the i
     homographies: NDArray[np.float32],
     epipoles: NDArray[np.float32],
     tolerance: float,
+    slack: NDArray[np.float32],
     agreeing: NDArray[np.uint8],
     seeing: NDArray[np.uint8],
 ) -> NDArray[np.float32]:
@@ -27,6 +25,9 @@ def confirm(  # noqa: C901 - one loop nest: calls with arrays cost time in the i
     Args:
         depth: (h, w), 0 unknown; others: (S, h, w).
         homographies, epipoles: from the view to each other view, see `sources.relative_projections`.
+        tolerance: relative difference up to which two depths agree.
+        slack: (S,) difference in inverse depth up to which they agree in any case, but no more than three tolerances:
+            where the camera hardly moved nothing better can be had.
         agreeing, seeing: (h, w), filled.
 
     Returns:
@@ -35,7 +36,6 @@ def confirm(  # noqa: C901 - one loop nest: calls with arrays cost time in the i
     height, width = depth.shape
     averaged = np.zeros((height, width), dtype=np.float32)
     one, half = np.float32(1.0), np.float32(0.5)
-    allowed = np.float32(tolerance)
     for y in range(height):
         for x in range(width):
             agreeing[y, x] = 0
@@ -72,6 +72,7 @@ def confirm(  # noqa: C901 - one loop nest: calls with arrays cost time in the i
                 if low > 0 and high < np.float32(1.1) * low:
                     measured = (a * (one - fx) + b * fx) * (one - fy) + (c * (one - fx) + d * fx) * fy
                 quotient = measured / expected
+                allowed = min(max(np.float32(tolerance), slack[s] * z), np.float32(3.0 * tolerance))
                 if quotient < one - allowed:
                     continue
                 seeing[y, x] += 1

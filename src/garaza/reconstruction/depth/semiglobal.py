@@ -78,8 +78,12 @@ def aggregate(
 
 
 @njit(nogil=True, cache=True, fastmath=True)
-def cheapest(total: NDArray[np.uint16]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+def cheapest(total: NDArray[np.uint16], rivals: int) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """Each pixel's best hypothesis, finer than whole ones, and how clear a choice it was.
+
+    Args:
+        total: (h, w, D).
+        rivals: hypotheses on each side of the best that are no competitors of it.
 
     Returns:
         position (h, w): index along the last axis, refined by a parabola through the best and its two neighbours;
@@ -98,7 +102,7 @@ def cheapest(total: NDArray[np.uint16]) -> tuple[NDArray[np.float32], NDArray[np
             best = np.float32(sums[at])
             second = np.float32(65535.0)
             for d in range(depths):
-                if abs(d - at) > 2:
+                if abs(d - at) > rivals:
                     second = min(second, np.float32(sums[d]))
             shift = np.float32(0.0)
             if 0 < at < depths - 1:

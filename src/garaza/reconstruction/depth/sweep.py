@@ -30,7 +30,8 @@ def sweep(  # noqa: C901 - one loop nest: calls with arrays cost time in the inn
 
     Args:
         reference: (h, w) census of the view; similar: (h, w) which of its bits count.
-        sources: (S, h', w') census of the sources.
+        sources: (S, 2h', 2w') census of the sources at every half pixel: whole ones
+            would round small disparities away.
         homographies, epipoles: see `sources.relative_projections`.
     """
     height, width = reference.shape
@@ -38,8 +39,8 @@ def sweep(  # noqa: C901 - one loop nest: calls with arrays cost time in the inn
     depths = cost.shape[2]
     index = np.empty(depths, dtype=np.int32)
     best = np.empty((3, depths), dtype=np.int32)
-    limit_x, limit_y = np.float32(source_width - 1), np.float32(source_height - 1)
-    half, zero = np.float32(0.5), np.float32(0.0)
+    limit_x, limit_y = np.float32(source_width // 2 - 1), np.float32(source_height // 2 - 1)
+    two, half, zero = np.float32(2.0), np.float32(0.5), np.float32(0.0)
     w0, dw = np.float32(first), np.float32(step)
     third = count >= 5
     for y in range(height):
@@ -65,7 +66,7 @@ def sweep(  # noqa: C901 - one loop nest: calls with arrays cost time in the inn
                     inside = (z > zero) & (px >= zero) & (px <= limit_x) & (py >= zero) & (py <= limit_y)
                     px = min(max(px, zero), limit_x)
                     py = min(max(py, zero), limit_y)
-                    at = np.int32(py + half) * np.int32(source_width) + np.int32(px + half)
+                    at = np.int32(two * py + half) * np.int32(source_width) + np.int32(two * px + half)
                     index[d] = at if inside else np.int32(-1)
                 census = sources[s].ravel()
                 for d in range(depths):
