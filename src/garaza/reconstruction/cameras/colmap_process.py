@@ -83,7 +83,6 @@ def _match(job: SimpleNamespace, folder: Path, database: Path, report: Reporter)
     matching = pycolmap.FeatureMatchingOptions()
     matching.num_threads = job.threads
     matching.use_gpu = False
-    matching.sift.cpu_brute_force_matcher = True
     verification = pycolmap.TwoViewGeometryOptions()
     verification.ransac.random_seed = job.seed
     pairing = pycolmap.ImportedPairingOptions()
