@@ -1,0 +1,1 @@
+"""Files that a reconstruction is handed out as."""
