@@ -25,11 +25,12 @@ class Levels:
     centre_z: float
 
 
-def find_levels(points: Float64, normals: Float64, cameras: Float64) -> Levels:
+def find_levels(points: Float64, normals: Float64, cameras: Float64, forwards: Float64) -> Levels:
     """Floor: the lowest large surface that faces up. Ceiling: the highest large one that faces down.
 
     Args:
-        points: (S, 3) samples of surfaces; normals: (S, 3) towards the camera; cameras: (N, 3). y is up.
+        points: (S, 3) samples of surfaces; normals: (S, 3) towards the camera; cameras: (N, 3);
+        forwards: (N, 3) unit vectors that they look along. y is up.
     """
     if len(points) == 0:
         base = cameras.mean(axis=0)
@@ -42,7 +43,7 @@ def find_levels(points: Float64, normals: Float64, cameras: Float64) -> Levels:
     # Mirrors, windows and wrong depth put a few points under any floor; a room underneath is more than a few.
     if floor is not None and np.mean(points[:, 1] < floor - 0.06 * unit) > 0.05:
         floor = None
-    if floor is not None and not _as_wide_as_a_floor(points[up], floor, cameras, unit):
+    if floor is not None and _things_on_it_were_circled(floor, cameras, forwards):
         floor = None
     if floor is None:
         low = float(np.percentile(points[:, 1], 1.0))
@@ -83,15 +84,18 @@ def _unique_cells(points: Float64, bins: NDArray[np.int64], cell: float) -> NDAr
     return np.asarray(np.unique(key, axis=0)[:, 0], dtype=np.int64)
 
 
-def _as_wide_as_a_floor(points: Float64, floor: float, cameras: Float64, unit: float) -> bool:
-    """A floor reaches further from the cameras than they are high above it; a table top that was circled doesn't."""
-    on_floor = points[np.abs(points[:, 1] - floor) < 0.04 * unit]
-    if len(on_floor) < _MIN_CELLS:
+def _things_on_it_were_circled(floor: float, cameras: Float64, forwards: Float64) -> bool:
+    """All cameras look at one point just above this surface: it is a table with something on it, not a room's floor."""
+    across = np.eye(3) - forwards[:, :, None] * forwards[:, None, :]
+    if np.linalg.cond(across.sum(axis=0)) > 1e6:
         return False
+    target = np.linalg.solve(across.sum(axis=0), np.einsum("nij,nj->i", across, cameras))
+    to_target = target - cameras
+    distance = np.linalg.norm(to_target, axis=1)
+    missed = np.linalg.norm(np.einsum("nij,nj->ni", across, to_target), axis=1) / np.maximum(distance, 1e-9)
+    ahead = (to_target * forwards).sum(axis=1) > 0
     height = float(np.median(cameras[:, 1])) - floor
-    middle = np.median(cameras, axis=0)
-    reach = np.hypot(on_floor[:, 0] - middle[0], on_floor[:, 2] - middle[2])
-    return bool(np.percentile(reach, 75) > 0.9 * height)
+    return bool(ahead.all() and np.median(missed) < 0.15 and abs(target[1] - floor) < 0.15 * height)
 
 
 def _middle(points: Float64) -> tuple[float, float]:

@@ -11,6 +11,8 @@ from garaza.reconstruction.prediction import Float32, Float64, Prediction
 
 STRIDE = 4
 """Depth pixels between samples."""
+REACH = 8
+"""Depth pixels to the neighbours that a normal is taken from: further is less noise and fewer small surfaces."""
 MAX_SAMPLES = 400_000
 MIN_CONFIDENCE = 0.15
 """Filled-in planes count too: bare walls and floors are what tells directions best."""
@@ -52,7 +54,7 @@ def sample_surfaces(prediction: Prediction) -> Surfels:
 
 def _surfels_of_view(depth: Float64, intrinsics: Float64) -> tuple[Float64, Float64]:
     height, width = depth.shape
-    v, u = np.mgrid[STRIDE : height - STRIDE : STRIDE, STRIDE : width - STRIDE : STRIDE]
+    v, u = np.mgrid[REACH : height - REACH : STRIDE, REACH : width - REACH : STRIDE]
 
     def lift(du: int, dv: int) -> Float64:
         z = depth[v + dv, u + du]
@@ -61,7 +63,7 @@ def _surfels_of_view(depth: Float64, intrinsics: Float64) -> tuple[Float64, Floa
         return np.stack([x, y, z], axis=-1)
 
     here, left, right, above, below = (
-        lift(0, 0), lift(-STRIDE, 0), lift(STRIDE, 0), lift(0, -STRIDE), lift(0, STRIDE)
+        lift(0, 0), lift(-REACH, 0), lift(REACH, 0), lift(0, -REACH), lift(0, REACH)
     )  # fmt: skip
     z = here[..., 2]
     around = np.stack([p[..., 2] for p in (left, right, above, below)])
@@ -145,7 +147,7 @@ def wall_direction(up: Float64, surfels: Surfels) -> tuple[Float64, bool]:
         return side, False
     angles = np.degrees(np.arctan2(walls @ front, walls @ side)) % 90.0
     votes = np.bincount((angles * 2).astype(np.int64) % 180, minlength=180).astype(np.float64)
-    smooth = sum(np.roll(votes, shift) for shift in range(-5, 6))
+    smooth = np.sum([np.roll(votes, shift) for shift in range(-5, 6)], axis=0)
     peak = (int(np.argmax(smooth)) + 0.5) / 2
     off = (angles - peak + 45.0) % 90.0 - 45.0
     near = off[np.abs(off) < 8.0]

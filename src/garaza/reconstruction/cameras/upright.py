@@ -61,7 +61,8 @@ def find_upright(prediction: Prediction) -> Upright:
     else:
         normals = surfels.normals.astype(np.float64) @ rotation.T
         distances = _distances(points, cameras[surfels.frames])
-    levels = find_levels(points, normals, cameras)
+    forwards = prediction.extrinsics[:, 2, :3] @ rotation.T
+    levels = find_levels(points, normals, cameras, forwards)
     translation = -np.array([levels.centre_x, levels.floor, levels.centre_z])
     return Upright(
         rotation=rotation,
@@ -80,7 +81,7 @@ def _distances(points: Float64, cameras: Float64) -> Float64:
 
 
 def _facing(up: Float64, along: Float64, forward: Float64) -> Float64:
-    """(3, 3) whose rows are the upright axes: y is `up`; of the four ways that `along` allows, -z is nearest `forward`."""
+    """(3, 3) whose rows are the upright axes: y is `up`, -z the way nearest to `forward` that `along` allows."""
     across = np.cross(along, up)
     back = max((along, -along, across, -across), key=lambda axis: float(-forward @ axis))
     return np.stack([np.cross(up, back), up, back])

@@ -15,7 +15,7 @@ MAX_PHOTOS = 5_000
 MAX_SECONDS = 20 * 60.0
 """Of a video; the rest is not looked at."""
 MAX_DECODED_FRAMES = 100_000
-MIN_SECONDS, MIN_FRAMES = 1.5, 8
+MIN_SECONDS, MIN_FRAMES = 1.0, 8
 """Of a video."""
 MIN_PHOTOS = 3
 

@@ -32,8 +32,8 @@ if TYPE_CHECKING:
     from typing_extensions import Buffer
 
 # What phones, cameras, screen recorders and messengers write. Not here, on purpose: playlists and scripts (hls, dash,
-# concat, image2, lavfi, sdp, …), which open other files and addresses.
-_CONTAINERS = "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,mpegts,mpeg,flv,asf,ogg"
+# concat, image2, lavfi, sdp, …), which open other files and addresses. The audio formats are here to be told apart.
+_CONTAINERS = "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,mpegts,mpeg,flv,asf,ogg,wav,mp3,flac,aac,amr"
 _DECODERS = (
     "h264,hevc,vp8,vp9,libvpx,libvpx-vp9,libdav1d,av1,mpeg4,mpeg2video,mpeg1video,mjpeg,prores,theora,h263,flv,"
     "wmv2,wmv3,vc1,msmpeg4v3,ffv1,dnxhd,rawvideo"
