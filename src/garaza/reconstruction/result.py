@@ -106,6 +106,10 @@ class Result:
     warnings: list[str]
     """What a person should know before trusting the model, in plain words."""
 
+    def with_files(self, files: list[OutputFile]) -> Result:
+        """The same result with another list of files."""
+        return dataclasses.replace(self, files=files)
+
     def to_json(self) -> str:
         """The content of `result.json`."""
         return json.dumps({"format_version": FORMAT_VERSION, **dataclasses.asdict(self)}, indent=1)
