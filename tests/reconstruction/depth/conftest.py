@@ -73,7 +73,9 @@ def _rays(intrinsics: NDArray[np.float64], rotation: NDArray[np.float64], width:
     return np.stack([x, y, np.ones_like(x)], axis=-1) @ rotation
 
 
-def _draw(points: NDArray[np.float64], surface: NDArray[np.int64], bare: tuple[int, ...]) -> NDArray[np.float64]:
+def _draw(
+    points: NDArray[np.float64], surface: NDArray[np.int64], bare: tuple[int, ...], picture: bool
+) -> NDArray[np.float64]:
     axis = (surface // 2) % 3
     u = np.where(axis == 0, points[..., 1], points[..., 0])
     v = np.where(axis == 2, points[..., 1], points[..., 2])
@@ -82,7 +84,14 @@ def _draw(points: NDArray[np.float64], surface: NDArray[np.int64], bare: tuple[i
         tone += strength * _lattice_noise(u * octave, v * octave, surface + int(octave) * 31)
     base = 60.0 + 130.0 * ((surface * 37 % 11) / 10.0)
     textured = base + 160.0 * (tone - 0.5)
-    return np.where(np.isin(surface, bare), base, textured)
+    return np.where(_is_bare(points, surface, bare, picture), base, textured)
+
+
+def _is_bare(
+    points: NDArray[np.float64], surface: NDArray[np.int64], bare: tuple[int, ...], picture: bool
+) -> NDArray[np.bool_]:
+    hung = picture & (np.abs(points[..., 0] - 2.3) < 0.6) & (np.abs(points[..., 1] - 1.5) < 0.4)
+    return np.isin(surface, bare) & ~hung
 
 
 def _look(centre: NDArray[np.float64], target: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -94,26 +103,26 @@ def _look(centre: NDArray[np.float64], target: NDArray[np.float64]) -> NDArray[n
 
 
 def draw_room(
-    views: int = 8, width: int = 160, height: int = 120, bare: tuple[int, ...] = (), step: float = 0.16
+    views: int = 8, width: int = 160, height: int = 120, bare: tuple[int, ...] = (), picture: bool = False
 ) -> BoxRoom:
-    """Views along a gentle arc, looking at the far wall. `bare`: surfaces without texture."""
+    """Views along a gentle arc, looking at the far wall. `bare`: surfaces without texture; `picture`: but for one."""
     focal = 0.8 * width
     intrinsics = np.array([[focal, 0, (width - 1) / 2], [0, focal, (height - 1) / 2], [0, 0, 1.0]])
     noise = np.random.default_rng(7)
     images, depths, extrinsics, blank, clouds = [], [], [], [], []
     for k in range(views):
-        along = (k - (views - 1) / 2) * step
+        along = (k - (views - 1) / 2) * 0.16
         centre = np.array([2.5 + along, 1.4 + 0.12 * (k % 3 - 1), 0.5 + 0.05 * (k % 2)])
         rotation = _look(centre, np.array([2.5 + 0.4 * along, 1.1, 4.0]))
         rays = _rays(intrinsics, rotation, width, height, 3)
         distance, surface = _hit(centre, rays)
-        tone = _draw(centre + rays * distance[..., None], surface, bare)
+        tone = _draw(centre + rays * distance[..., None], surface, bare, picture)
         tone = tone.reshape(height, 3, width, 3).mean(axis=(1, 3)) + noise.normal(0, 1.0, (height, width))
         images.append(np.repeat(np.clip(tone + 0.5, 0, 255).astype(np.uint8)[..., None], 3, axis=-1))
         rays = _rays(intrinsics, rotation, width, height, 1)
         distance, surface = _hit(centre, rays)
         depths.append(distance.astype(np.float32))
-        blank.append(np.isin(surface, bare))
+        blank.append(_is_bare(centre + rays * distance[..., None], surface, bare, picture))
         extrinsics.append(np.hstack([rotation, (-rotation @ centre)[:, None]]))
         seen = (centre + rays * distance[..., None])[~blank[-1]]
         clouds.append(seen[noise.choice(len(seen), 60, replace=False)])

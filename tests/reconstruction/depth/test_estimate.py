@@ -96,3 +96,17 @@ def test_progress_rises_to_the_end_of_the_stage(textured_room):
 
     assert seen == sorted(seen)
     assert len(seen) > len(textured_room.depth)
+
+
+def test_bare_wall_becomes_the_plane_that_its_picture_hangs_on(draw):
+    """The far wall has no texture but for a picture in its middle; nothing but planes can fill it."""
+    room = draw(views=8, bare=(5,), picture=True)
+    depth, confidence = estimate_depth(room.sparse, room.settings, Monitor())
+
+    filled = room.bare & (confidence > 0)
+    off = np.abs(depth[filled] / room.depth[filled] - 1)
+    assert filled.sum() / room.bare.sum() > 0.6
+    assert np.mean(off < 0.05) > 0.85
+    laid = room.bare & (confidence > 0) & (confidence < 0.5)
+    assert laid.sum() > 0.5 * filled.sum()
+    assert np.all(confidence[laid] >= 0.2)

@@ -9,7 +9,7 @@ from garaza.reconstruction.depth.agreement import borrow, verify_view
 from garaza.reconstruction.depth.matching import match_view, plan_sweep
 from garaza.reconstruction.depth.pool import Stop, for_each_view
 from garaza.reconstruction.depth.views import prepare_views
-from garaza.reconstruction.depth.walls import accept_planes, lay_planes
+from garaza.reconstruction.depth.walls import accept_planes, find_room_planes, lay_planes
 from garaza.reconstruction.prediction import Float32
 from garaza.reconstruction.progress import Monitor
 from garaza.reconstruction.quality import QualitySettings
@@ -49,7 +49,9 @@ def estimate_depth(sparse: SparseModel, settings: QualitySettings, monitor: Moni
 
     def lay(row: int, stop: Stop) -> None:
         stop.checkpoint()
-        filled[row] = lay_planes(views, row, lent[row])
+        plan = plans[row]
+        if plan is not None:
+            filled[row] = lay_planes(views, row, plan, lent[row], room_planes)
 
     def accept(row: int, stop: Stop) -> None:
         stop.checkpoint()
@@ -58,6 +60,7 @@ def estimate_depth(sparse: SparseModel, settings: QualitySettings, monitor: Moni
     for_each_view(count, match, monitor, 0.0, 0.8, "Comparing pictures")
     for_each_view(count, verify, monitor, 0.8, 0.87, "Keeping what several pictures agree on")
     for_each_view(count, lend, monitor, 0.87, 0.92, "Keeping what several pictures agree on")
+    room_planes = find_room_planes(views, lent)
     for_each_view(count, lay, monitor, 0.92, 0.97, "Filling in bare walls")
     for_each_view(count, accept, monitor, 0.97, 1.0, "Filling in bare walls")
     return depth, confidence

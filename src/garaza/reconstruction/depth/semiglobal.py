@@ -32,7 +32,6 @@ def aggregate(
     paths = np.full((2, 3, width, depths + 2), wall, dtype=np.uint16)
     lowest = np.zeros((2, 3, width), dtype=np.uint16)
     side = np.full((2, depths + 2), wall, dtype=np.uint16)
-    p1 = np.uint16(small)
     way = -1 if backward else 1
     for row in range(height):
         y = height - 1 - row if backward else row
@@ -57,7 +56,8 @@ def aggregate(
                 least = wall
                 if 0 <= px < width and 0 <= py < height:
                     edge = abs(grey[y, x] - grey[py, px]) / np.float32(contrast)
-                    p2 = np.uint16(max(np.float32(large) / (np.float32(1.0) + edge), np.float32(small + 1)))
+                    p2 = np.uint16(np.float32(large) / (np.float32(1.0) + edge))
+                    p1 = min(np.uint16(small), p2)
                     jump = np.uint16(base + p2)
                     for d in range(depths):
                         step = np.uint16(min(old[d], old[d + 2]) + p1)
