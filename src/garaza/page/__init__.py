@@ -1,9 +1,5 @@
-"""The web page, built from ui/ into static/."""
+"""The web page: built from ui/ into static/ when the package is built, and served from there."""
 
-from __future__ import annotations
+from garaza.page.serve import mount
 
-from fastapi import FastAPI
-
-
-def mount(app: FastAPI) -> None:
-    """Serve the page at /."""
+__all__ = ["mount"]

@@ -1,0 +1,74 @@
+"""Serving the built page: compressed once at build time, immutable by the hash in each name."""
+
+from __future__ import annotations
+
+import mimetypes
+from dataclasses import dataclass
+from hashlib import sha256
+from pathlib import Path
+
+from fastapi import FastAPI, Request, Response
+
+from garaza.errors import not_found
+from garaza.kit.files import IMMUTABLE, is_current
+
+STATIC = Path(__file__).with_name("static")
+_ENCODINGS = (("br", ".br"), ("gzip", ".gz"))
+_SMALLEST = 200
+"""Bytes below which compressing is not worth a header."""
+
+
+@dataclass(frozen=True, slots=True)
+class _File:
+    """A file with its encodings, all in memory: the whole page is smaller than one frame of a video."""
+
+    media_type: str
+    bodies: dict[str, bytes]
+    """By content coding; "identity" is always there."""
+    digest: str
+
+
+def mount(app: FastAPI) -> None:
+    """Serve the page at / and its parts below /page/."""
+    index = _load(STATIC / "index.html") if (STATIC / "index.html").exists() else None
+    parts = {path.name: _load(path) for path in _plain_files(STATIC / "assets")}
+
+    @app.api_route("/", methods=["GET", "HEAD"], include_in_schema=False)
+    async def page(request: Request) -> Response:
+        if index is None:
+            return Response("The page was not built. The API is described at /docs.\n", media_type="text/plain")
+        return _answer(request, index, "no-cache")
+
+    @app.api_route("/page/{name}", methods=["GET", "HEAD"], include_in_schema=False)
+    async def part(name: str, request: Request) -> Response:
+        if name not in parts:
+            raise not_found("file")
+        return _answer(request, parts[name], IMMUTABLE)
+
+
+def _plain_files(folder: Path) -> list[Path]:
+    suffixes = {suffix for _, suffix in _ENCODINGS}
+    return [path for path in sorted(folder.glob("*")) if path.suffix not in suffixes]
+
+
+def _load(path: Path) -> _File:
+    content = path.read_bytes()
+    bodies = {"identity": content}
+    for coding, suffix in _ENCODINGS:
+        packed = path.with_name(path.name + suffix)
+        if packed.exists() and len(content) >= _SMALLEST:
+            bodies[coding] = packed.read_bytes()
+    kind = mimetypes.guess_type(path.name)[0] or "application/octet-stream"
+    return _File(kind, bodies, sha256(content).hexdigest()[:32])
+
+
+def _answer(request: Request, file: _File, cache_control: str) -> Response:
+    accepted = {part.split(";")[0].strip() for part in request.headers.get("accept-encoding", "").lower().split(",")}
+    coding = next((name for name, _ in _ENCODINGS if name in accepted and name in file.bodies), "identity")
+    etag = f'"{file.digest}-{coding}"'
+    headers = {"ETag": etag, "Cache-Control": cache_control, "Vary": "Accept-Encoding"}
+    if is_current(request.headers, etag, 0) and "if-none-match" in request.headers:
+        return Response(status_code=304, headers=headers)
+    if coding != "identity":
+        headers["Content-Encoding"] = coding
+    return Response(file.bodies[coding], media_type=file.media_type, headers=headers)
