@@ -1,8 +1,8 @@
 """Builds the web page into the package, without Node on the machine.
 
-The bundler and the page's libraries come from npm, pinned with their digests in ui/package-lock.json; npm and Node come
-from a wheel. Hatchling calls this for wheels and editable installs, several times each: a stamp of the sources makes all
-but the first call a no-op that needs no network.
+The bundler and the page's libraries come from npm, pinned with their digests in ui/package-lock.json; npm and Node
+come from a wheel. Hatchling calls this for wheels and editable installs, several times each: a stamp of the sources
+makes all but the first call a no-op that needs no network.
 """
 
 from __future__ import annotations

@@ -12,8 +12,9 @@ from fastapi import FastAPI
 
 import garaza
 from garaza import page
-from garaza.errors import add_handlers
+from garaza.errors import PROBLEM_RESPONSES, UnexpectedErrors, add_handlers
 from garaza.health import make_router as health_routes
+from garaza.kit.api_page import add_documentation
 from garaza.kit.asgi import AnswerHeaders
 from garaza.kit.migrate import upgrade
 from garaza.live.hub import Hub
@@ -31,9 +32,9 @@ logger = logging.getLogger(__name__)
 _CLEAN_UP_SECONDS = 600
 
 
-def create_app(settings: Settings) -> FastAPI:
-    """The service. Opens nothing before its lifespan begins."""
-    parts = make_parts(settings)
+def create_app(settings: Settings, parts: Parts | None = None) -> FastAPI:
+    """The service. Opens nothing before its lifespan begins. `parts`: others than `settings` would give."""
+    parts = parts or make_parts(settings)
     scans = ScanService(parts.database, parts.data, parts.jobs)
     uploads = UploadService(settings, parts.data, parts.database, parts.jobs, parts.clock)
     hub = Hub(parts.database, parts.jobs, settings.live.poll_seconds)
@@ -64,14 +65,19 @@ def create_app(settings: Settings) -> FastAPI:
         description=garaza.__doc__ or "",
         lifespan=lifespan,
         redoc_url=None,
-        responses={"default": {"description": "Problem (RFC 9457)", "content": {"application/problem+json": {}}}},
+        docs_url=None,
+        responses=PROBLEM_RESPONSES,
     )
+    app.state.database = parts.database
     add_handlers(app)
     app.include_router(health_routes(parts, supervisor))
     app.include_router(upload_routes(uploads))
-    app.include_router(scan_routes(scans, parts.jobs, parts.database, parts.data))
+    app.include_router(scan_routes(scans, parts.jobs, parts.data))
     app.include_router(live_routes(hub, parts.database, parts.jobs, scans, settings.live))
+    add_documentation(app)
     page.mount(app)
+    # The last one added is the outermost.
+    app.add_middleware(UnexpectedErrors)
     app.add_middleware(AnswerHeaders)
     return app
 

@@ -23,8 +23,10 @@ from garaza.reconstruction.texture.bake import bake
 
 MIN_FRAMES, MAX_FRAMES = 8, 512
 _FEW_REGISTERED = 0.7
-_TEXTURE_SHARE = {"full": 1, "medium": 2, "preview": 4}
-"""By what the atlas's edge is divided in each size of the model."""
+_TEXTURE_DIVISOR = {"full": 1, "medium": 2, "preview": 4}
+"""Of the atlas's edge, in each size of the model."""
+_TEXTURE_PART = {"full": (0.0, 0.6), "medium": (0.6, 0.85), "preview": (0.85, 1.0)}
+"""Of the stage's work, near enough."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,10 +125,11 @@ def _bake_all(
     monitor: Monitor,
 ) -> dict[str, TexturedMesh]:
     """Each size gets a texture of its own: the charts of one don't fit another's faces."""
-    return {
-        level: bake(mesh, prediction, settings.texture_size // _TEXTURE_SHARE[level], monitor)
-        for level, mesh in meshes.items()
-    }
+    models = {}
+    for level, mesh in meshes.items():
+        with monitor.part(*_TEXTURE_PART[level]):
+            models[level] = bake(mesh, prediction, settings.texture_size // _TEXTURE_DIVISOR[level], monitor)
+    return models
 
 
 def _warnings(keyframes: Keyframes, prediction: Prediction, upright: Upright, scale: Scale) -> list[str]:

@@ -90,6 +90,7 @@ class Monitor:
         self._cancelled = cancelled
         self._stage = Stage.FRAMES
         self._highest = 0.0
+        self._window = (0.0, 1.0)
         self.costs: list[StageCost] = []
 
     @contextmanager
@@ -107,12 +108,23 @@ class Monitor:
                 StageCost(stage, time.perf_counter() - wall, _cpu_seconds() - cpu, memory.peak_bytes()),
             )
 
+    @contextmanager
+    def part(self, begin: float, end: float) -> Iterator[None]:
+        """What is reported inside as 0 to 1 counts as `begin` to `end` of the stage."""
+        outer = self._window
+        self._window = (begin, end)
+        try:
+            yield
+        finally:
+            self._window = outer
+
     def report(self, fraction: float, message: str, current: int | None = None, total: int | None = None) -> None:
-        """Say that `fraction` (0 to 1) of the current stage is done. Also a checkpoint."""
+        """Say that `fraction` (0 to 1) of the current stage, or of the current part of it, is done. Also a checkpoint."""
         self.checkpoint()
         stages = list(Stage)
         before = sum(_SHARE[s] for s in stages[: stages.index(self._stage)])
-        percent = before + _SHARE[self._stage] * min(max(fraction, 0.0), 1.0)
+        begin, end = self._window
+        percent = before + _SHARE[self._stage] * (begin + (end - begin) * min(max(fraction, 0.0), 1.0))
         self._highest = max(self._highest, percent)
         if self._on_progress is not None:
             self._on_progress(Progress(self._stage, round(self._highest, 2), message, current, total))

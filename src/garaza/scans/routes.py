@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
 from typing import Annotated, Literal
 
-from fastapi import APIRouter, Depends, Query, Request, Response
+from fastapi import APIRouter, Query, Request, Response
 from starlette.responses import StreamingResponse
 
 from garaza.errors import not_found
 from garaza.jobs.service import JobService
-from garaza.kit.database import Database, ReadSession, WriteSession
 from garaza.kit.files import IMMUTABLE, REVALIDATE, file_answer
+from garaza.kit.sessions import Reading, Writing
 from garaza.kit.storage import DataDirectory
 from garaza.scans.frames import stream_with_frames
 from garaza.scans.result import version_of
@@ -29,23 +28,13 @@ from garaza.scans.schemas import (
 from garaza.scans.service import ScanService
 
 MAX_IDS = 100
+MAX_BODY_BYTES = 1 << 16
+"""Of the small JSON documents taken here."""
 
 
-def make_router(scans: ScanService, jobs: JobService, database: Database, data: DataDirectory) -> APIRouter:  # noqa: C901 - one short function a route
+def make_router(scans: ScanService, jobs: JobService, data: DataDirectory) -> APIRouter:
     """The routes of scans."""
-    router = APIRouter(prefix="/api", tags=["scans"])
-
-    async def reading() -> AsyncIterator[ReadSession]:
-        async with database.read() as session:
-            yield session
-
-    async def writing() -> AsyncIterator[WriteSession]:
-        async with database.write() as session:
-            yield session
-
-    # Scope "function": the transaction has ended before the first byte of the answer is sent.
-    Reading = Annotated[ReadSession, Depends(reading, scope="function")]  # noqa: N806 - a type
-    Writing = Annotated[WriteSession, Depends(writing, scope="function")]  # noqa: N806 - a type
+    router = APIRouter(prefix="/api", tags=["scans"], max_body_size=MAX_BODY_BYTES)
 
     @router.post("/process/{job_id}", summary="Make the model")
     async def process(job_id: str, session: Writing, request: ProcessRequest | None = None) -> ProcessAnswer:

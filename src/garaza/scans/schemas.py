@@ -77,15 +77,11 @@ class StatusAnswer(BaseModel):
 
 
 class FrameBody(BaseModel):
-    """A registered keyframe; the base64 members (little-endian float32, row by row) only when asked for."""
-
-    model_config = ConfigDict(extra="forbid")
+    """A registered keyframe. With `include=frames` it also has depth_map_b64 and confidence_b64: float32, row by row."""
 
     frame_index: int
     width: int
     height: int
-    depth_map_b64: str | None = None
-    confidence_b64: str | None = None
 
 
 class CameraParams(BaseModel):

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from garaza.reconstruction.prediction import UInt8
+from garaza.reconstruction.prediction import Float32, UInt8
 from garaza.reconstruction.surface.mesh import TexturedMesh
 
 MAGIC, VERSION = b"glTF", 2
@@ -26,6 +26,9 @@ ARRAY_BUFFER, ELEMENT_ARRAY_BUFFER = 34962, 34963
 ROOT_NODE = 0
 """Carries the scale, so that changing it later touches nothing else."""
 _GENERATOR = "Garaza"
+_SHORTEST_NORMAL = 1e-3
+_SMALLEST_AREA = 1e-12
+"""Twice the area in square units below which a face has no direction."""
 
 
 def write_glb(path: Path, mesh: TexturedMesh, *, metres_per_unit: float = 1.0, texture_quality: int = 82) -> None:
@@ -37,7 +40,7 @@ def write_glb(path: Path, mesh: TexturedMesh, *, metres_per_unit: float = 1.0, t
     """
     data = Binary()
     position = data.add(mesh.vertices.astype("<f4").tobytes(), ARRAY_BUFFER)
-    normal = data.add(mesh.normals.astype("<f4").tobytes(), ARRAY_BUFFER)
+    normal = data.add(unit_normals(mesh).astype("<f4").tobytes(), ARRAY_BUFFER)
     uv = data.add(mesh.uvs.astype("<f4").tobytes(), ARRAY_BUFFER)
     small = len(mesh.vertices) <= 65_535
     index = data.add(mesh.faces.astype("<u2" if small else "<u4").tobytes(), ELEMENT_ARRAY_BUFFER)
@@ -71,6 +74,26 @@ def write_glb(path: Path, mesh: TexturedMesh, *, metres_per_unit: float = 1.0, t
         "buffers": [{"byteLength": len(data.content)}],
     }
     write_chunks(path, document, bytes(data.content))
+
+
+def unit_normals(mesh: TexturedMesh) -> Float32:
+    """(V, 3) normals of length one, as glTF demands of every vertex, also of those that have none.
+
+    Where faces fold back onto each other, as simplification leaves them, the mean of their normals vanishes. Such a
+    vertex takes the normal of one of its faces, and the way up if that has no area either.
+    """
+    normals = mesh.normals.astype(np.float64)
+    length = np.linalg.norm(normals, axis=1)
+    lost = ~(length > _SHORTEST_NORMAL)
+    if lost.any():
+        a, b, c = (mesh.vertices[mesh.faces[:, corner]].astype(np.float64) for corner in range(3))
+        flat = np.cross(b - a, c - a)
+        of_face = np.tile([0.0, 1.0, 0.0], (len(mesh.vertices), 1))
+        solid = np.linalg.norm(flat, axis=1) > _SMALLEST_AREA
+        of_face[mesh.faces[solid].reshape(-1)] = np.repeat(flat[solid], 3, axis=0)
+        normals[lost] = of_face[lost]
+        length = np.linalg.norm(normals, axis=1)
+    return (normals / length[:, None]).astype(np.float32)
 
 
 def scene(metres_per_unit: float) -> dict[str, Any]:
@@ -127,7 +150,7 @@ class Binary:
 
 def write_chunks(path: Path, document: dict[str, Any], binary: bytes) -> None:
     """Write a GLB from its two chunks; `path` is replaced in one step."""
-    text = json.dumps(document, separators=(",", ":")).encode()
+    text = json.dumps(document, separators=(",", ":"), allow_nan=False).encode()
     text += b" " * (-len(text) % 4)
     binary += b"\0" * (-len(binary) % 4)
     total = 12 + 8 + len(text) + 8 + len(binary)
@@ -182,7 +205,8 @@ def model_arrays(path: Path) -> tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]
     primitive = document["meshes"][0]["primitives"][0]
     vertices = _accessor(document, binary, primitive["attributes"]["POSITION"]).reshape(-1, 3)
     faces = _accessor(document, binary, primitive["indices"]).reshape(-1, 3)
-    return vertices * np.float32(document["nodes"][ROOT_NODE]["scale"][0]), faces.astype(np.int32)
+    scaled = np.asarray(vertices * np.float32(document["nodes"][ROOT_NODE]["scale"][0]), np.float32)
+    return scaled, faces.astype(np.int32)
 
 
 def _accessor(document: dict[str, Any], binary: bytes, number: int) -> np.ndarray[Any, Any]:
