@@ -95,7 +95,7 @@ def _plane_costs(
 
 
 def lay_planes(views: Views, row: int, plan: Sweep, trusted: Float32, room_planes: Float64) -> Float32:
-    """Trusted depth of one view, and planes of the room where it has none.
+    """Trusted depth of one view, straightened where it lies on a plane of the room, and planes where there is none.
 
     Pixels choose among the planes by semi-global matching (each plane a hypothesis, all changes cost the same), so
     that a bare wall takes over what its measured parts, its faint texture and its outline say.
@@ -136,8 +136,13 @@ def lay_planes(views: Views, row: int, plan: Sweep, trusted: Float32, room_plane
     v, u = np.indices(grey.shape, dtype=np.float32)
     padded = np.vstack([planes, np.zeros((1, 3), dtype=np.float32)])[label]
     inverse = padded[..., 0] + padded[..., 1] * u + padded[..., 2] * v
-    valid = (trusted == 0) & (label < len(planes)) & (inverse > 1.0 / farthest) & (inverse < 1.0 / nearest)
-    depth: Float32 = np.where(valid, 1.0 / np.where(valid, inverse, 1.0), trusted).astype(np.float32)
+    on_plane = (label < len(planes)) & (inverse > 1.0 / farthest) & (inverse < 1.0 / nearest)
+    flat = 1.0 / np.where(on_plane, inverse, 1.0)
+    # Measured pixels follow the plane they lie on, too, less and less up to the distance where they leave it: walls
+    # get flat, and flat alike in all views, while what stands out of them stays.
+    own = np.clip(2.0 * np.abs(trusted / flat - 1.0) / _ON_PLANE - 1.0, 0.0, 1.0)
+    own[trusted == 0] = 0.0
+    depth: Float32 = np.where(on_plane, own * trusted + (1.0 - own) * flat, trusted).astype(np.float32)
     return depth
 
 
@@ -181,9 +186,11 @@ def accept_planes(
     slack = np.zeros(len(neighbours), dtype=np.float32)
     confirm(filled[row], filled[neighbours], homographies, epipoles, _TOLERANCE, slack, agreeing, seeing)
     accepted = (trusted == 0) & (filled[row] > 0) & (agreeing >= 2) & (agreeing >= 0.6 * seeing)
-    whole = np.where(accepted, filled[row], trusted)
+    whole: Float32 = np.where(accepted | (trusted > 0), filled[row], np.float32(0.0))
+    depth = whole.copy()
     remove_specks(whole, _TOLERANCE, _SPECK)
     accepted &= whole > 0
     share = agreeing / np.maximum(seeing, 1)
     confidence = np.where(accepted, 0.2 + 0.1 * share, confidence).astype(np.float32)
-    return np.where(accepted, filled[row], trusted), confidence
+    depth[~accepted & (trusted == 0)] = 0.0
+    return depth, confidence
