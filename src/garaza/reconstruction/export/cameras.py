@@ -22,8 +22,8 @@ _CONVENTIONS = {
 def write_cameras(path: Path, prediction: Prediction, source_indices: list[int], times: list[float]) -> None:
     """Write one entry for each registered keyframe, in order."""
     frames: list[dict[str, Any]] = []
-    for row, (index, time) in enumerate(zip(source_indices, times, strict=True)):
-        extrinsics = prediction.extrinsics[row]
+    numbered = enumerate(zip(source_indices, times, prediction.extrinsics, strict=True))
+    for row, (index, time, extrinsics) in numbered:
         position = -extrinsics[:, :3].T @ extrinsics[:, 3]
         frames.append(
             {

@@ -93,7 +93,8 @@ def unit_normals(mesh: TexturedMesh) -> Float32:
         of_face[mesh.faces[solid].reshape(-1)] = np.repeat(flat[solid], 3, axis=0)
         normals[lost] = of_face[lost]
         length = np.linalg.norm(normals, axis=1)
-    return (normals / length[:, None]).astype(np.float32)
+    unit: Float32 = (normals / length[:, None]).astype(np.float32)
+    return unit
 
 
 def scene(metres_per_unit: float) -> dict[str, Any]:
