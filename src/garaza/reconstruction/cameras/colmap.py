@@ -45,6 +45,8 @@ class Job:
     """Degrees between the rays to a point, below which it is not believed."""
     focal_factor: float = 0.9
     """First guess of the focal length, in longer sides of the image."""
+    still: float = 0.0
+    """Motion, as a share of the diagonal, below which no model is tried."""
     threads: int = 2
     seed: int = 1
 

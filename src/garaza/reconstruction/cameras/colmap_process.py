@@ -52,7 +52,8 @@ def main(folder: Path, report: Reporter) -> None:
     _match(job, folder, database, report)
     with pycolmap.Database.open(database) as opened:
         _save_matches(folder / "matches.npz", opened, job.images)
-    _save_model(folder / "model.npz", _map(job, folder, database, report), job.images)
+    model = None if _stands_still(folder / "matches.npz", job.still) else _map(job, folder, database, report)
+    _save_model(folder / "model.npz", model, job.images)
 
 
 def _extract(job: SimpleNamespace, folder: Path, database: Path, report: Reporter) -> None:
@@ -129,6 +130,13 @@ def _map(job: SimpleNamespace, folder: Path, database: Path, report: Reporter) -
     )
     # The same count means the same evidence: the model found first is kept, so that a run can be repeated.
     return max(models.values(), key=lambda model: (model.num_reg_images(), model.num_points3D()), default=None)
+
+
+def _stands_still(matches: Path, still: float) -> bool:
+    """Nothing moved: COLMAP would search long for a pair to begin with, and find the noise."""
+    with np.load(matches) as saved:
+        motion = saved["motion"][saved["inliers"] >= 20]
+    return bool(len(motion) > 0 and np.percentile(motion, 95) < still)
 
 
 def _ids_by_name(database: Any) -> dict[str, int]:

@@ -16,7 +16,7 @@ _MIN_CELLS = 30
 
 @dataclass(frozen=True, slots=True)
 class Levels:
-    """Heights and the floor's middle, in the units and axes of the points given."""
+    """Heights and the middle of the ground plan, in the units and axes of the points given."""
 
     floor: float
     floor_found: bool
@@ -47,11 +47,9 @@ def find_levels(points: Float64, normals: Float64, cameras: Float64, forwards: F
         floor = None
     if floor is None:
         low = float(np.percentile(points[:, 1], 1.0))
-        middle = _middle(points)
-        return Levels(low, False, None, *middle)
+        return Levels(low, False, None, *_middle(points))
     ceiling = _outermost_level(points[down & above], unit, lowest=False)
-    on_floor = points[up & (np.abs(points[:, 1] - floor) < 0.04 * unit)]
-    return Levels(floor, True, ceiling, *_middle(on_floor))
+    return Levels(floor, True, ceiling, *_middle(points))
 
 
 def _outermost_level(points: Float64, unit: float, *, lowest: bool) -> float | None:
@@ -99,6 +97,7 @@ def _things_on_it_were_circled(floor: float, cameras: Float64, forwards: Float64
 
 
 def _middle(points: Float64) -> tuple[float, float]:
+    """Of everything and not of the floor: walls tell where a room ends, and much of the floor is under things."""
     low, high = np.percentile(points[:, [0, 2]], [4, 96], axis=0)
     x, z = ((low + high) / 2).tolist()
     return x, z

@@ -133,7 +133,7 @@ def refine_up(up: Float64, uncertainty: float, surfels: Surfels) -> tuple[Float6
             return up, uncertainty
         up = better
     share = min(support / 0.3, 1.0)
-    return up, min(uncertainty, 0.4 + (1.0 - share) * 2.0)
+    return up, min(uncertainty, 0.5 + (1.0 - share) * 2.0)
 
 
 def wall_direction(up: Float64, surfels: Surfels) -> tuple[Float64, bool]:

@@ -32,7 +32,7 @@ class Lens:
         longer = max(width, height)
         corner = np.hypot(width, height) / 2 / self.focal
         # d/dr of r (1 + k r²) must stay positive out to the corner, or two directions fall on one pixel.
-        return bool(0.35 <= self.focal / longer <= 4.0 and -0.25 < self.k * corner**2 < 0.6)
+        return bool(0.35 <= self.focal / longer <= 4.0 and -0.25 < self.k * corner**2 < 0.35)
 
 
 def pinhole_inside(lens: Lens, width: int, height: int) -> NDArray[np.float64]:

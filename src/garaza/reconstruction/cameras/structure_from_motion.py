@@ -14,7 +14,7 @@ import numpy as np
 from garaza.reconstruction.cameras.colmap import Job, Matches, Model, run_colmap
 from garaza.reconstruction.cameras.rectification import Lens, pinhole_inside, rectify
 from garaza.reconstruction.cameras.sparse import SparseModel
-from garaza.reconstruction.cameras.verdicts import Evidence, verdict
+from garaza.reconstruction.cameras.verdicts import STILL, Evidence, verdict
 from garaza.reconstruction.frames import Keyframes
 from garaza.reconstruction.prediction import Float64, UInt8
 from garaza.reconstruction.progress import Monitor
@@ -38,7 +38,7 @@ def find_cameras(keyframes: Keyframes, settings: QualitySettings, monitor: Monit
     The world's origin, direction and unit are arbitrary. Of `settings`, only the keyframes' own size matters here.
 
     Raises:
-        HardlyAnyMovement, OnlyRotation, TooLittleOverlap, TooBlurred: the keyframes don't allow it.
+        HardlyAnyMovement, OnlyRotation, TooLittleOverlap: the keyframes don't allow it.
         EngineCrashed: the native code died.
         Cancelled: the monitor said so; the helper process has ended by then.
     """
@@ -62,9 +62,9 @@ def find_cameras(keyframes: Keyframes, settings: QualitySettings, monitor: Monit
 
 def _first_try(keyframes: Keyframes) -> Job:
     if keyframes.source.kind == "video":
-        return Job(ordered=True)
+        return Job(ordered=True, still=STILL)
     # Photos: of any order, few, and further apart, so every pair may matter and a failed pair matters more.
-    return Job(ordered=True, exhaustive_up_to=40)
+    return Job(ordered=True, still=STILL, exhaustive_up_to=40)
 
 
 def _attempt(images: UInt8, job: Job, monitor: Monitor, start: float, end: float) -> tuple[Model, Matches]:
@@ -81,7 +81,7 @@ def _attempt(images: UInt8, job: Job, monitor: Monitor, start: float, end: float
 
 def _worth_another_try(matches: Matches) -> bool:
     """A camera that stood still gives no more for being looked at harder."""
-    return bool(len(matches.pairs) == 0 or np.percentile(matches.motion, 95) > 0.02)
+    return bool(len(matches.pairs) == 0 or np.percentile(matches.motion, 95) >= STILL)
 
 
 def _no_model(model: Model) -> Model:

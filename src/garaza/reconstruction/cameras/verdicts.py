@@ -11,7 +11,6 @@ from garaza.reconstruction.failures import (
     HardlyAnyMovement,
     OnlyRotation,
     ReconstructionFailure,
-    TooBlurred,
     TooLittleOverlap,
 )
 
@@ -23,7 +22,8 @@ HARDLY_MOVED = 0.12
 """Where no model came of it, a camera whose view never shifted by more stood still, but for following something."""
 MIN_PARALLAX = 0.8
 """Degrees between the outermost rays to the median point, below which depth is guesswork."""
-MIN_FEATURES = 60
+MIN_OBSERVATIONS = 40
+"""Points that the typical registered keyframe must see, for its place to be more than a guess."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +40,8 @@ class Evidence:
     """Share, among pairs of clearly different pictures, of those that a homography explains."""
     neighbours: float
     """Median number of matches between pictures that follow each other; 0 for those that have none."""
+    observations: float
+    """Points of the model that the typical registered keyframe sees."""
     parallax: float
     """Degrees between the outermost rays to the model's points, median; 0 without a model."""
 
@@ -57,6 +59,7 @@ class Evidence:
             motion=float(np.percentile(matches.motion[strong], 95)) if strong.any() else 0.0,
             turning=float(matches.planar_or_panoramic[moved].mean()) if moved.any() else 0.0,
             neighbours=float(np.median(following)),
+            observations=_observations(model),
             parallax=parallax(model),
         )
 
@@ -67,16 +70,21 @@ def verdict(evidence: Evidence) -> ReconstructionFailure | None:
     matched = evidence.neighbours >= 20
     if matched and evidence.motion < STILL:
         return HardlyAnyMovement(**details)
-    enough = evidence.registered >= max(min(MIN_FRAMES, evidence.keyframes), MIN_SHARE * evidence.keyframes)
+    needed = max(min(MIN_FRAMES, evidence.keyframes), MIN_SHARE * evidence.keyframes)
+    enough = evidence.registered >= needed and evidence.observations >= MIN_OBSERVATIONS
     if enough and evidence.parallax >= MIN_PARALLAX:
         return None
     if matched and evidence.motion < HARDLY_MOVED:
         return HardlyAnyMovement(**details)
     if matched and (evidence.turning > 0.85 or (enough and evidence.parallax < MIN_PARALLAX)):
         return OnlyRotation(**details)
-    if evidence.features < MIN_FEATURES:
-        return TooBlurred(**details)
     return TooLittleOverlap(**details)
+
+
+def _observations(model: Model) -> float:
+    if len(model.frames) == 0:
+        return 0.0
+    return float(np.median(np.bincount(model.observation_frames, minlength=len(model.frames))))
 
 
 def parallax(model: Model) -> float:

@@ -37,7 +37,7 @@ MIN_WINDOWS = 5
 """Of that step: a video with less motion was filmed from one place."""
 MIN_BRIGHTNESS = 28
 """Of 255: what the brighter tenth of a picture must reach."""
-MIN_SHARPNESS = 0.18
+MIN_SHARPNESS = 0.3
 """See `motion.sharpness`."""
 ANALYSES_PER_KEYFRAME = 6
 MAX_ANALYSED_RATE = 15.0
@@ -196,6 +196,7 @@ def _read_photos(folder: Path, max_frames: int, image_size: int, monitor: Monito
     pictures: list[UInt8] = []
     numbers: list[int] = []
     brightness: list[float] = []
+    sharp: list[float] = []
     for done, photo in enumerate(photos):
         monitor.report(done / len(photos), "Reading the photos", done, len(photos))
         picture = read_photo(photo, width, height)
@@ -203,10 +204,13 @@ def _read_photos(folder: Path, max_frames: int, image_size: int, monitor: Monito
             pictures.append(picture)
             numbers.append(photo.number)
             brightness.append(float(np.percentile(picture[::8, ::8], 90)))
+            sharp.append(sharpness(np.asarray(cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY), dtype=np.uint8)))
     if len(pictures) < MIN_PHOTOS:
         raise TooShort(photos=len(pictures), unreadable=len(photos) - len(pictures))
     if float(np.median(brightness)) < MIN_BRIGHTNESS:
         raise TooDark(brightness=round(float(np.median(brightness)), 1))
+    if float(np.median(sharp)) < MIN_SHARPNESS:
+        raise TooBlurred(sharpness=round(float(np.median(sharp)), 3))
     return Keyframes(
         source, np.stack(pictures), np.array(numbers, dtype=np.int64), np.arange(len(pictures), dtype=np.float64)
     )

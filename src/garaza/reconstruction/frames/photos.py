@@ -16,7 +16,7 @@ from garaza.reconstruction.frames.limits import MAX_PHOTO_PIXELS, MAX_PHOTOS, MI
 from garaza.reconstruction.prediction import UInt8
 
 _SUFFIXES = {".jpg", ".jpeg", ".png", ".webp"}
-_FORMATS = ("JPEG", "MPO", "PNG", "WEBP")
+_FORMATS = ("JPEG", "PNG", "WEBP")
 _ORIENTATION_TAG = 0x0112
 _SAME_ASPECT = 0.02
 

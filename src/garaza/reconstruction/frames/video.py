@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NoReturn, cast
+from typing import TYPE_CHECKING, Any, BinaryIO, NoReturn, cast
 
 import av
 import av.error
@@ -90,10 +90,10 @@ def open_video(path: Path) -> Iterator[tuple[InputContainer, VideoStream]]:
         raise NotAVideo(why=type(error).__name__) from error
     with file:
         try:
-            # As a file object: names that look like an address or a pattern mean nothing, and every further file that
-            # a container asks for goes through `_refuse`.
+            # As a nameless file object: names that look like an address, a pattern or another format mean nothing, and
+            # every further file that a container asks for goes through `_refuse`.
             container = av.open(  # type: ignore[call-overload]  # its stubs say stream_options is a list of strings
-                file,
+                _Nameless(file),
                 mode="r",
                 options={
                     "format_whitelist": _CONTAINERS,
@@ -111,6 +111,13 @@ def open_video(path: Path) -> Iterator[tuple[InputContainer, VideoStream]]:
             raise NotAVideo(why=type(error).__name__) from error
         with container:
             yield container, _video_stream(container)
+
+
+class _Nameless:
+    """A file without the name by which FFmpeg would guess what it is."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        self.read, self.seek, self.tell = file.read, file.seek, file.tell
 
 
 def _refuse(*_: object) -> NoReturn:
