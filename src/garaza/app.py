@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from pathlib import Path
 
 from fastapi import FastAPI
 
@@ -43,11 +44,15 @@ def create_app(settings: Settings, parts: Parts | None = None) -> FastAPI:
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
         await asyncio.to_thread(prepare, parts)
-        await _sweep(parts)
+        # Uploads and new scales come through this process alone (`serve` holds the directory's lock), so that now,
+        # before the first request, none is under way.
+        await asyncio.to_thread(parts.data.empty_trash)
+        await _sweep(parts, parts.data.inventory)
+        await scans.delete_expired()
         hub.start()
         if supervisor is not None:
             await supervisor.start()
-        cleaning = asyncio.create_task(_clean_up(scans))
+        cleaning = asyncio.create_task(_clean_up(parts, scans))
         try:
             yield
         finally:
@@ -73,7 +78,7 @@ def create_app(settings: Settings, parts: Parts | None = None) -> FastAPI:
     app.include_router(health_routes(parts, supervisor))
     app.include_router(upload_routes(uploads))
     app.include_router(scan_routes(scans, parts.jobs, parts.data))
-    app.include_router(live_routes(hub, parts.database, parts.jobs, scans, settings.live))
+    app.include_router(live_routes(hub, parts.database, parts.jobs, scans.result, settings.live))
     add_documentation(app)
     page.mount(app)
     # The last one added is the outermost.
@@ -92,20 +97,22 @@ def prepare(parts: Parts) -> None:
     upgrade(parts.data.database, PACKAGE)
 
 
-async def _sweep(parts: Parts) -> None:
-    """Remove what a crash left. At the start nothing else writes here: `serve` holds the directory's lock."""
+async def _sweep(parts: Parts, inventory: Callable[[], list[Path]]) -> None:
+    """Remove what a crash left. Workers of this data directory may be at work meanwhile."""
+    seen = await asyncio.to_thread(inventory)
     async with parts.database.read() as session:
-        keep = await parts.jobs.result_versions(session)
-    removed = await asyncio.to_thread(parts.data.sweep_leftovers, keep)
+        known = await parts.jobs.known(session)
+    removed = await asyncio.to_thread(parts.data.remove_unknown, seen, known)
     if removed:
-        logger.info("removed %d leftover(s) of an earlier run", len(removed))
+        logger.info("removed %d leftover(s)", len(removed))
 
 
-async def _clean_up(scans: ScanService) -> None:
+async def _clean_up(parts: Parts, scans: ScanService) -> None:
     while True:
+        await asyncio.sleep(_CLEAN_UP_SECONDS)
         try:
             if deleted := await scans.delete_expired():
                 logger.info("deleted %d expired scan(s)", deleted)
+            await _sweep(parts, parts.data.in_work)
         except Exception:
-            logger.exception("could not delete expired scans")
-        await asyncio.sleep(_CLEAN_UP_SECONDS)
+            logger.exception("could not clean up")

@@ -9,9 +9,11 @@ from typing import Any
 from fastapi import FastAPI, Request
 from fastapi.encoders import jsonable_encoder
 from fastapi.exceptions import RequestValidationError
+from pydantic import BaseModel, Field
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from garaza.reconstruction.failures import ReconstructionFailure
 
@@ -113,7 +115,54 @@ def add_handlers(app: FastAPI) -> None:
     async def overloaded(_request: Request, _error: PoolTimeoutError) -> JSONResponse:
         return problem(503, "overloaded", "The service is busy. Try again in a moment.", {"Retry-After": "2"})
 
-    @app.exception_handler(Exception)
-    async def bug(request: Request, error: Exception) -> JSONResponse:
-        logger.error("%s %s failed", request.method, request.scope.get("path"), exc_info=error)
-        return problem(500, "internal_error", "Something went wrong here. It was logged; please try again.")
+
+class UnexpectedErrors:
+    """Answers what nobody foresaw, as the innermost middleware.
+
+    Starlette's own catch-all stands outside all others: its answers would lack the request id that finds the log line.
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        started = False
+
+        async def noting_send(message: Message) -> None:
+            nonlocal started
+            started = True
+            await send(message)
+
+        try:
+            await self._app(scope, receive, noting_send)
+        except Exception:
+            request_id = scope.get("state", {}).get("request_id")
+            logger.exception("%s %s failed, request %s", scope["method"], scope["path"], request_id)
+            if started:
+                # A whole answer can't be had any more. Raising on makes the server cut the connection, so that the
+                # client doesn't take the part for the whole.
+                raise
+            answer = problem(500, "internal_error", "Something went wrong here. It was logged; please try again.")
+            await answer(scope, receive, send)
+
+
+class Problem(BaseModel):
+    """What every error is answered with (RFC 9457)."""
+
+    type: str = Field(description="A name for this kind of problem: urn:garaza:problem:CODE.")
+    title: str
+    status: int
+    code: str = Field(description="Stable; for programs.")
+    detail: str = Field(description="What happened and what to do; for people.")
+
+
+PROBLEM_RESPONSES: dict[int | str, dict[str, Any]] = {
+    "default": {
+        "description": "A problem (RFC 9457)",
+        "content": {MEDIA_TYPE: {"schema": Problem.model_json_schema()}},
+    },
+}
+"""What the documentation of each operation says of its errors."""

@@ -5,12 +5,13 @@ from __future__ import annotations
 import sys
 from dataclasses import dataclass
 
-from garaza.jobs.run_job import JobRunner
+from garaza.jobs.run_job import JobRunner, Reconstruct
 from garaza.jobs.service import JobService
 from garaza.jobs.supervisor import Supervisor
 from garaza.kit.clock import Clock, system_clock
 from garaza.kit.database import Database
 from garaza.kit.storage import DataDirectory
+from garaza.reconstruction.isolated import reconstruct_isolated
 from garaza.settings import Settings
 
 
@@ -23,14 +24,17 @@ class Parts:
     database: Database
     jobs: JobService
     clock: Clock
+    reconstruct: Reconstruct = reconstruct_isolated
+    worker_command: tuple[str, ...] = (sys.executable, "-m", "garaza", "worker")
+    """What the supervisor starts, before its arguments."""
 
     def runner(self) -> JobRunner:
         """Runs claims in child processes."""
-        return JobRunner(self.database, self.data, self.jobs, self.settings.jobs)
+        return JobRunner(self.database, self.data, self.jobs, self.settings.jobs, self.reconstruct)
 
     def supervisor(self) -> Supervisor:
         """Of the embedded worker."""
-        command = [sys.executable, "-m", "garaza", "worker", "--data-dir", str(self.data.root), "--supervised"]
+        command = [*self.worker_command, "--data-dir", str(self.data.root), "--supervised"]
         return Supervisor(self.database, self.jobs, command)
 
 

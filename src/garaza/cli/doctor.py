@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import platform
+import socket
 import subprocess
 import sys
 import tempfile
@@ -26,7 +27,9 @@ def doctor(data_dir: DataDir = None) -> None:
         "video decoders": _decoders,
         "structure from motion": lambda: _version_in_child("pycolmap"),
         "compiled kernels": lambda: _version_in_child("numba"),
-        "data directory": lambda: _data_directory(settings.data_dir.absolute()),
+        "data directory": lambda: _data_directory(settings.data_dir.absolute(), settings.uploads.min_free_bytes),
+        "database": lambda: _database(settings.data_dir),
+        "port": lambda: _port(settings.server.host, settings.server.port),
     }
     table = Table(show_header=False)
     healthy = True
@@ -72,11 +75,38 @@ def _version_in_child(module: str) -> str:
     return f"{module} {child.stdout.strip()}"
 
 
-def _data_directory(folder: Path) -> str:
+def _data_directory(folder: Path, needed_bytes: int) -> str:
     from garaza.kit.storage import DataDirectory  # noqa: PLC0415
 
     existing = next(path for path in [folder, *folder.parents] if path.exists())
     with tempfile.NamedTemporaryFile(dir=existing):
         pass
     free = DataDirectory(existing).free_bytes()
+    if free < needed_bytes:
+        msg = f"only {free / 1e9:.1f} GB free below {folder}; uploads are refused under {needed_bytes / 1e9:.1f} GB"
+        raise RuntimeError(msg)
     return f"{folder}, {free / 1e9:.0f} GB free"
+
+
+def _database(folder: Path) -> str:
+    from garaza.kit.migrate import current, head  # noqa: PLC0415
+    from garaza.kit.storage import DataDirectory  # noqa: PLC0415
+    from garaza.migrations import PACKAGE  # noqa: PLC0415
+
+    path = DataDirectory(folder).database
+    if not path.exists():
+        return "none yet; made at the first start"
+    found, wanted = current(path), head(PACKAGE)
+    return f"at revision {found}" if found == wanted else f"at revision {found}; goes to {wanted} at the next start"
+
+
+def _port(host: str, port: int) -> str:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.socket(family, socket.SOCK_STREAM) as listener:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            listener.bind((host, port))
+        except OSError as error:
+            msg = f"{host}, port {port}: {error.strerror}; choose another with --port, or look who has it"
+            raise RuntimeError(msg) from None
+    return f"{port} on {host} is free"

@@ -11,6 +11,7 @@ from garaza.cli.common import DataDir, configure_logging, load_settings
 
 if TYPE_CHECKING:
     from garaza.settings import Settings
+    from garaza.wiring import Parts
 
 
 def serve(
@@ -25,10 +26,11 @@ def serve(
     given = {"host": host, "port": port}
     settings = load_settings(data_dir, server={name: value for name, value in given.items() if value is not None})
     configure_logging()
-    _run(settings)
+    run_service(settings)
 
 
-def _run(settings: Settings) -> None:
+def run_service(settings: Settings, parts: Parts | None = None) -> None:
+    """Serve until told to stop. `parts`: others than `settings` would give."""
     import filelock  # noqa: PLC0415
     import uvicorn  # noqa: PLC0415
 
@@ -42,9 +44,15 @@ def _run(settings: Settings) -> None:
     except filelock.Timeout:
         typer.echo(f"Another Garaza is serving {settings.data_dir} already.", err=True)
         raise typer.Exit(1) from None
+    if not settings.guests_allowed:
+        typer.echo(
+            "Uploads without an account are off, as others can reach this address. "
+            "GARAZA_ACCOUNTS__GUESTS=true lets everybody who can reach it upload.",
+            err=True,
+        )
     listener = _listen(settings.server.host, settings.server.port)
     config = uvicorn.Config(
-        create_app(settings),
+        create_app(settings, parts),
         ws="websockets-sansio",
         ws_max_size=1 << 16,
         ws_ping_interval=settings.live.ping_seconds,

@@ -30,10 +30,11 @@ def worker(
     configure_logging()
     parts = make_parts(settings)
     prepare(parts)
-    asyncio.run(_work(parts, owner, supervised=supervised))
+    asyncio.run(work(parts, owner, supervised=supervised))
 
 
-async def _work(parts: Parts, owner: str | None, *, supervised: bool) -> None:
+async def work(parts: Parts, owner: str | None, *, supervised: bool) -> None:
+    """Do the jobs of `parts` until told to stop."""
     from garaza.jobs.worker import Worker, stop_on_signals, stop_with_parent  # noqa: PLC0415
     from garaza.kit.ids import new_id  # noqa: PLC0415
 

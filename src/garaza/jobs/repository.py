@@ -104,10 +104,15 @@ class JobRepository:
     async def expired(self, session: ReadSession, now: float, limit: int) -> Sequence[str]:
         return (await session.scalars(select(Job.id).where(Job.expires_at <= now).limit(limit))).all()
 
-    async def result_versions(self, session: ReadSession) -> dict[str, str | None]:
-        """For every job there is, the version of its result."""
-        rows = await session.execute(select(Job.id, Job.result_version))
-        return {row[0]: row[1] for row in rows}
+    async def known(self, session: ReadSession) -> Sequence[tuple[str, str, int, str | None]]:
+        """Id, state, fence and result version of every job there is."""
+        rows = await session.execute(select(Job.id, Job.state, Job.fence, Job.result_version))
+        return [(row[0], row[1], row[2], row[3]) for row in rows]
+
+    async def still_there(self, session: ReadSession, job_ids: list[str], now: float) -> set[str]:
+        """Those of the jobs that have neither been deleted nor expired."""
+        alive = or_(Job.expires_at.is_(None), Job.expires_at > now)
+        return set(await session.scalars(select(Job.id).where(Job.id.in_(job_ids), alive)))
 
     async def add_event(self, session: WriteSession, job_id: str, kind: str, data: dict[str, Any], at: float) -> None:
         await session.execute(insert(JobEvent).values(job_id=job_id, kind=kind, data=data, at=at))

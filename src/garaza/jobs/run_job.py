@@ -122,7 +122,7 @@ class JobRunner:
         async with self._database.write() as session:
             ours = await self._jobs.complete(session, claim, version, files)
         if not ours:
-            await self._data.remove(place)
+            await self._data.remove_result(claim.job_id, version)
 
     @staticmethod
     def _place(folder: Path, place: Path, result: Result) -> list[dict[str, Any]]:

@@ -13,6 +13,7 @@ from garaza.jobs.states import JobState
 from garaza.kit.clock import Clock, system_clock
 from garaza.kit.database import ReadSession, WriteSession
 from garaza.kit.ids import is_id
+from garaza.kit.storage import Known
 from garaza.settings import JobSettings
 
 GUEST_PRIORITY = 30
@@ -24,6 +25,9 @@ CRASHED = {
     "advice": "Try again; if it happens again, please report it with the video.",
     "details": {},
 }
+
+
+DONE = {"stage": "export", "progress": 100.0, "current_frame": None, "total_frames": None, "message": "Done"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,9 +194,18 @@ class JobService:
         """Jobs queued and running."""
         return await self._jobs.queue_lengths(session)
 
-    async def result_versions(self, session: ReadSession) -> dict[str, str | None]:
-        """Every job there is, with the version of its result."""
-        return await self._jobs.result_versions(session)
+    async def known(self, session: ReadSession) -> Known:
+        """The files that some job knows of, those of attempts that are going on included."""
+        jobs = await self._jobs.known(session)
+        running = {(job_id, fence) for job_id, state, fence, _ in jobs if state == JobState.RUNNING.value}
+        results = {(job_id, version) for job_id, _, _, version in jobs if version is not None}
+        # A result is in place for a moment before its row says so.
+        results |= {(job_id, str(fence)) for job_id, fence in running}
+        return Known({job[0] for job in jobs}, results, running)
+
+    async def still_there(self, session: ReadSession, job_ids: list[str]) -> set[str]:
+        """Those of the jobs that clients may still ask about."""
+        return await self._jobs.still_there(session, job_ids, self._clock())
 
     # What workers cause ------------------------------------------------------------------------------------------
 
@@ -232,6 +245,8 @@ class JobService:
             "lease_owner": None,
             "lease_expires_at": None,
             "result_version": version,
+            "failure": None,
+            "progress": DONE,
         }
         if not await self._jobs.move(session, claim.job_id, [JobState.RUNNING], values, claim.fence):
             return False

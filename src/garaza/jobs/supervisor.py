@@ -68,23 +68,30 @@ class Supervisor:
         pause = _FIRST_PAUSE_SECONDS
         while True:
             began = time.monotonic()
-            owner = OWNER_PREFIX + new_id()
-            # The pipe to its standard input is what tells the worker that this process is alive. Its own process
-            # group keeps a Ctrl-C for this process from reaching it too: it is told in order, by `stop`.
-            self._process = await asyncio.create_subprocess_exec(
-                *self._command,
-                "--owner",
-                owner,
-                stdin=asyncio.subprocess.PIPE,
-                stdout=sys.stderr,
-                start_new_session=True,
-            )
-            code = await self._process.wait()
-            logger.error("the worker ended (exit code %s); starting another", code)
-            await self._release(owner)
+            try:
+                await self._run_one(OWNER_PREFIX + new_id())
+            except OSError:
+                # No memory or no process number left: both pass.
+                logger.exception("could not start a worker")
             pause = _FIRST_PAUSE_SECONDS if time.monotonic() - began > _STEADY_SECONDS else pause
             await asyncio.sleep(pause)
             pause = min(pause * 2, _LONGEST_PAUSE_SECONDS)
+
+    async def _run_one(self, owner: str) -> None:
+        """Start a worker and see it end."""
+        # The pipe to its standard input is what tells the worker that this process is alive. Its own process group
+        # keeps a Ctrl-C for this process from reaching it too: it is told in order, by `stop`.
+        self._process = await asyncio.create_subprocess_exec(
+            *self._command,
+            "--owner",
+            owner,
+            stdin=asyncio.subprocess.PIPE,
+            stdout=sys.stderr,
+            start_new_session=True,
+        )
+        code = await self._process.wait()
+        logger.error("the worker ended (exit code %s); starting another", code)
+        await self._release(owner)
 
     async def _release(self, owner: str) -> None:
         try:

@@ -61,3 +61,10 @@ def upgrade(database: Path, package: str) -> str:
 def head(package: str) -> str | None:
     """The revision that this version of the code wants."""
     return ScriptDirectory.from_config(_config(package)).get_current_head()
+
+
+def current(database: Path) -> str | None:
+    """The revision that the SQLite file `database`, which is there, is at. Changes nothing."""
+    engine = create_engine(f"sqlite:///{database}", poolclass=NullPool)
+    with engine.connect() as connection:
+        return MigrationContext.configure(connection).get_current_revision()

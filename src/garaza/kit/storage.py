@@ -3,11 +3,38 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import shutil
+from dataclasses import dataclass
 from pathlib import Path
 
 from garaza.kit.ids import new_id
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What jobs know of."""
+
+    uploads: set[str]
+    results: set[tuple[str, str]]
+    """Job and version."""
+    working: set[tuple[str, int]]
+    """Job and fence of attempts that are going on."""
+
+    def has(self, path: Path) -> bool:
+        match path.parent.name:
+            case "incoming":
+                return False
+            case "uploads":
+                return path.name in self.uploads
+            case "work":
+                # Beside the folder that will be renamed into place there may be one that is not complete yet.
+                job, _, rest = path.name.removeprefix(".").partition(".")
+                fence = rest.partition(".")[0]
+                return fence.isdigit() and (job, int(fence)) in self.working
+            case job:
+                return (job, path.name) in self.results
 
 
 class DataDirectory:
@@ -63,6 +90,12 @@ class DataDirectory:
         """Take files and folders away at once; their blocks are freed in a thread. What isn't there is no error."""
         await asyncio.to_thread(self.remove_now, *paths)
 
+    async def remove_result(self, job_id: str, version: str) -> None:
+        """Take one version of a result away, and the job's folder of results with the last one."""
+        place = self.result(job_id, version)
+        await self.remove(place)
+        await asyncio.to_thread(_remove_if_empty, place.parent)
+
     def remove_now(self, *paths: Path) -> None:
         """`remove` for callers that may block."""
         for path in paths:
@@ -73,28 +106,43 @@ class DataDirectory:
                 continue
             _remove(aside)
 
-    def sweep_leftovers(self, keep_results: dict[str, str | None]) -> list[Path]:
-        """Remove what no job knows of: trash, half-received files, videos and results of deleted jobs, old versions.
+    def in_work(self) -> list[Path]:
+        """Folders that attempts gather in, of living workers and of dead ones. Blocks."""
+        return list(self.work.iterdir())
 
-        Only to be called while nothing else writes here.
+    def inventory(self) -> list[Path]:
+        """Everything that may have been left by a crash, but for trash. Blocks."""
+        found = [*self.incoming.iterdir(), *self.in_work(), *self.uploads.iterdir()]
+        for folder in self.results.iterdir():
+            found += folder.iterdir()
+        return found
+
+    def remove_unknown(self, seen: list[Path], known: Known) -> list[Path]:
+        """Remove what nobody knows of: what killed workers leave, and files of deleted jobs. Blocks.
 
         Args:
-            keep_results: every job there is, with the version of its result.
+            seen: an inventory that was taken *before* `known` was asked for. The other way round, what has come since
+                would be taken for a leftover.
+            known: what jobs know of.
 
         Returns:
-            What was removed, but for trash.
+            What was removed.
         """
+        left = [path for path in seen if not known.has(path)]
+        self.remove_now(*left)
+        for folder in {path.parent for path in left if path.parent.parent == self.results}:
+            _remove_if_empty(folder)
+        return left
+
+    def empty_trash(self) -> None:
+        """Finish removals that a crash interrupted. Blocks."""
         for path in self.trash.iterdir():
             _remove(path)
-        left = [*self.incoming.iterdir(), *self.work.iterdir()]
-        left += [path for path in self.uploads.iterdir() if path.name not in keep_results]
-        for folder in self.results.iterdir():
-            if folder.name not in keep_results:
-                left.append(folder)
-            else:
-                left += [path for path in folder.iterdir() if path.name != keep_results[folder.name]]
-        self.remove_now(*left)
-        return left
+
+
+def _remove_if_empty(folder: Path) -> None:
+    with contextlib.suppress(OSError):
+        folder.rmdir()
 
 
 def _remove(path: Path) -> None:

@@ -15,6 +15,9 @@ logger = logging.getLogger(__name__)
 
 _BATCH = 1000
 _TROUBLE_SECONDS = 1.0
+_RECHECK_SECONDS = 1.0
+"""How often it is looked whether the jobs listened to still exist: a deleted one has no events to tell it by."""
+_IDS_AT_ONCE = 500
 
 
 class Hub:
@@ -31,6 +34,7 @@ class Hub:
         self._listeners: dict[str, set[asyncio.Event]] = {}
         self._somebody = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
+        self._recheck_at = 0.0
 
     @property
     def listeners(self) -> int:
@@ -73,6 +77,7 @@ class Hub:
                 self._wake_all()
             try:
                 last = await self._round(last)
+                await self._wake_of_deleted()
                 pause = self._poll_seconds
             except Exception:
                 logger.exception("could not look for events")
@@ -89,6 +94,19 @@ class Hub:
         for event in events:
             self._wake(event.job_id)
         return events[-1].id if events else last
+
+    async def _wake_of_deleted(self) -> None:
+        now = asyncio.get_running_loop().time()
+        if now < self._recheck_at:
+            return
+        self._recheck_at = now + _RECHECK_SECONDS
+        ids = list(self._listeners)
+        for start in range(0, len(ids), _IDS_AT_ONCE):
+            some = ids[start : start + _IDS_AT_ONCE]
+            async with self._database.read() as session:
+                there = await self._jobs.still_there(session, some)
+            for job_id in set(some) - there:
+                self._wake(job_id)
 
     def _wake(self, job_id: str) -> None:
         for news in self._listeners.get(job_id, ()):

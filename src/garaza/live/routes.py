@@ -4,26 +4,29 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 from fastapi import APIRouter
+from pydantic import BaseModel
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from garaza.errors import GarazaError
 from garaza.jobs.models import JobEvent
 from garaza.jobs.service import JobService
-from garaza.kit.database import Database
+from garaza.kit.database import Database, ReadSession
 from garaza.live.hub import Hub
-from garaza.scans.service import ScanService
 from garaza.settings import LiveSettings
+
+ReadResult = Callable[[ReadSession, str], Awaitable[BaseModel]]
+"""Gives RESULT of a completed job."""
 
 CLOSE_NORMAL = 1000
 CLOSE_TRY_LATER = 1013
 CLOSE_NOT_FOUND = 4404
 
 _BATCH = 200
-_RECHECK_SECONDS = 2.0
-"""How often a socket looks whether its job still exists: a deleted one has no events to tell it by."""
+_ENDS = {"completed", "failed"}
 _MAX_EVENT_ID = 2**53
 
 
@@ -31,13 +34,13 @@ class Follower:
     """Sends one client what happens to one job, from where the client left off."""
 
     def __init__(
-        self, socket: WebSocket, job_id: str, database: Database, jobs: JobService, scans: ScanService
+        self, socket: WebSocket, job_id: str, database: Database, jobs: JobService, result: ReadResult
     ) -> None:
         self._socket = socket
         self._job_id = job_id
         self._database = database
         self._jobs = jobs
-        self._scans = scans
+        self._result = result
         self._last = 0
 
     async def begin(self, last_event_id: int | None) -> None:
@@ -48,32 +51,38 @@ class Follower:
         """
         async with self._database.read() as session:
             await self._jobs.get(session, self._job_id)
-            if last_event_id is not None:
-                self._last = last_event_id
-            elif (latest := await self._jobs.latest_event(session, self._job_id)) is not None:
-                self._last = latest.id - 1
+            latest = await self._jobs.latest_event(session, self._job_id)
+        if latest is None:
+            return
+        # A number from the future is none of ours (another data directory's, say). And who has seen the end already
+        # is told it again: there is nothing else to wait for.
+        unknown = last_event_id is None or last_event_id > latest.id
+        seen_all = last_event_id == latest.id and latest.kind in _ENDS
+        self._last = latest.id - 1 if unknown or seen_all else last_event_id or 0
 
     async def follow(self, news: asyncio.Event) -> None:
         """Send until the job has ended; returns after the message that says how."""
         while True:
             news.clear()
             async with self._database.read() as session:
-                await self._jobs.get(session, self._job_id)
+                job = await self._jobs.get(session, self._job_id)
                 events = await self._jobs.events_after(session, self._last, _BATCH, self._job_id)
             for event in events:
                 self._last = event.id
+                if event.kind in _ENDS and event.kind != job.state:
+                    # It failed, and was asked for again since.
+                    continue
                 if await self._send(event):
                     return
             if not events:
-                with contextlib.suppress(TimeoutError):
-                    await asyncio.wait_for(news.wait(), _RECHECK_SECONDS)
+                await news.wait()
 
     async def _send(self, event: JobEvent) -> bool:
         """True when this was the last message."""
         match event.kind:
             case "completed":
                 async with self._database.read() as session:
-                    result = await self._scans.result(session, self._job_id)
+                    result = await self._result(session, self._job_id)
                 await self._message("complete", event.id, result.model_dump(mode="json"))
                 return True
             case "failed":
@@ -103,7 +112,7 @@ def make_router(
     hub: Hub,
     database: Database,
     jobs: JobService,
-    scans: ScanService,
+    result: ReadResult,
     settings: LiveSettings,
 ) -> APIRouter:
     """The WebSocket's route."""
@@ -115,7 +124,7 @@ def make_router(
         if hub.listeners >= settings.max_sockets:
             await socket.close(CLOSE_TRY_LATER, "too many connections")
             return
-        follower = Follower(socket, job_id, database, jobs, scans)
+        follower = Follower(socket, job_id, database, jobs, result)
         with hub.listen(job_id) as news:
             try:
                 await follower.begin(_last_event_id(socket))

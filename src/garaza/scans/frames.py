@@ -4,29 +4,42 @@ from __future__ import annotations
 
 import base64
 import json
+import zipfile
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from garaza.scans.schemas import ResultAnswer
 
 
 def stream_with_frames(result: ResultAnswer, folder: Path) -> Iterator[str]:
-    """The result's JSON with depth and confidence in each frame, one frame at a time. Blocks."""
+    """The result's JSON with depth and confidence in each frame, in the memory of one frame. Blocks."""
     body: dict[str, Any] = result.model_dump(mode="json")
     frames = body.pop("frames")
-    with np.load(folder / "depth" / "depth.npz") as arrays:
-        depth, confidence = arrays["depth"], arrays["confidence"]
-    yield json.dumps(body)[:-1] + ', "frames": ['
-    for number, frame in enumerate(frames):
-        frame["depth_map_b64"] = _encode(depth[number])
-        frame["confidence_b64"] = _encode(confidence[number])
-        yield (", " if number else "") + json.dumps(frame)
+    # numpy reads an array of an archive only as a whole; hundreds of megabytes, for each client at once.
+    with (
+        zipfile.ZipFile(folder / "depth" / "depth.npz") as archive,
+        archive.open("depth.npy") as depth,
+        archive.open("confidence.npy") as confidence,
+    ):
+        frame_bytes = {_frame_bytes(depth), _frame_bytes(confidence)}
+        assert len(frame_bytes) == 1, "depth and confidence have the same shape"
+        size = frame_bytes.pop()
+        yield json.dumps(body)[:-1] + ', "frames": ['
+        for number, frame in enumerate(frames):
+            frame["depth_map_b64"] = base64.b64encode(depth.read(size)).decode("ascii")
+            frame["confidence_b64"] = base64.b64encode(confidence.read(size)).decode("ascii")
+            yield (", " if number else "") + json.dumps(frame)
     yield "]}"
 
 
-def _encode(values: NDArray[np.float32]) -> str:
-    return base64.b64encode(values.astype("<f4").tobytes()).decode("ascii")
+def _frame_bytes(array: IO[bytes]) -> int:
+    """Of one frame of a (N, H, W) array file; leaves `array` at its first one."""
+    version = np.lib.format.read_magic(array)
+    assert version == (1, 0), "arrays this small have the first version's header"
+    shape, fortran_order, dtype = np.lib.format.read_array_header_1_0(array)
+    assert dtype == np.dtype("<f4"), "clients are told little-endian float32"
+    assert not fortran_order
+    return int(np.prod(shape[1:])) * dtype.itemsize
