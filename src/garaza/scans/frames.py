@@ -2,16 +2,46 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import json
 import zipfile
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import IO, Any
 
 import numpy as np
+from starlette.concurrency import iterate_in_threadpool
 
+from garaza.errors import GarazaError
 from garaza.scans.schemas import ResultAnswer
+
+_AT_ONCE = 4
+"""Each keeps a thread busy encoding."""
+
+
+class FrameStreams:
+    """Results with depth inside, a few clients at a time."""
+
+    def __init__(self) -> None:
+        self._turns = asyncio.Semaphore(_AT_ONCE)
+
+    def stream(self, result: ResultAnswer, folder: Path) -> AsyncIterator[str]:
+        """The result's JSON with depth and confidence in each frame.
+
+        Raises:
+            GarazaError: 503 while too many others are at it.
+        """
+        if self._turns.locked():
+            raise GarazaError(
+                503, "busy", "Others are fetching depth now. Try again in a moment.", {"Retry-After": "5"}
+            )
+        return self._in_turn(stream_with_frames(result, folder))
+
+    async def _in_turn(self, parts: Iterator[str]) -> AsyncIterator[str]:
+        async with self._turns:
+            async for part in iterate_in_threadpool(parts):
+                yield part
 
 
 def stream_with_frames(result: ResultAnswer, folder: Path) -> Iterator[str]:

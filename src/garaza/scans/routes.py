@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
 from typing import Annotated, Literal
 
 from fastapi import APIRouter, Query, Request, Response
-from starlette.concurrency import iterate_in_threadpool
 from starlette.responses import StreamingResponse
 
-from garaza.errors import GarazaError, not_found
+from garaza.errors import not_found
 from garaza.jobs.service import JobService
 from garaza.kit.files import IMMUTABLE, REVALIDATE, file_answer
 from garaza.kit.sessions import Reading, Writing
 from garaza.kit.storage import DataDirectory
-from garaza.scans.frames import stream_with_frames
+from garaza.scans.frames import FrameStreams
 from garaza.scans.result import version_of
 from garaza.scans.schemas import (
     DeleteAnswer,
@@ -30,8 +28,6 @@ from garaza.scans.schemas import (
 from garaza.scans.service import ScanService
 
 MAX_IDS = 100
-HEAVY_AT_ONCE = 4
-"""Results with frames that are sent at the same time: each keeps a thread busy encoding."""
 MAX_BODY_BYTES = 1 << 16
 """Of the small JSON documents taken here."""
 
@@ -39,7 +35,7 @@ MAX_BODY_BYTES = 1 << 16
 def make_router(scans: ScanService, jobs: JobService, data: DataDirectory) -> APIRouter:
     """The routes of scans."""
     router = APIRouter(prefix="/api", tags=["scans"], max_body_size=MAX_BODY_BYTES)
-    heavy = asyncio.Semaphore(HEAVY_AT_ONCE)
+    frames = FrameStreams()
 
     @router.post("/process/{job_id}", summary="Make the model")
     async def process(job_id: str, session: Writing, request: ProcessRequest | None = None) -> ProcessAnswer:
@@ -67,18 +63,8 @@ def make_router(scans: ScanService, jobs: JobService, data: DataDirectory) -> AP
         if include is None:
             return answer
         job = await jobs.get(session, job_id)
-        if heavy.locked():
-            raise GarazaError(
-                503, "busy", "Others are fetching depth now. Try again in a moment.", {"Retry-After": "5"}
-            )
-        frames = stream_with_frames(answer, data.result(job_id, job.result_version or ""))
-
-        async def guarded() -> AsyncIterator[str]:
-            async with heavy:
-                async for part in iterate_in_threadpool(frames):
-                    yield part
-
-        return StreamingResponse(guarded(), media_type="application/json")
+        folder = data.result(job_id, job.result_version or "")
+        return StreamingResponse(frames.stream(answer, folder), media_type="application/json")
 
     @router.head("/assets/{job_id}/{path:path}", include_in_schema=False)
     @router.get("/assets/{job_id}/{path:path}", summary="A file of the result")

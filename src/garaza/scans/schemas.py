@@ -77,7 +77,7 @@ class StatusAnswer(BaseModel):
 
 
 class FrameBody(BaseModel):
-    """A registered keyframe. With `include=frames` it also has depth_map_b64 and confidence_b64: float32, row by row."""
+    """A registered keyframe. With `include=frames` also depth_map_b64 and confidence_b64: float32, row by row."""
 
     frame_index: int
     width: int
