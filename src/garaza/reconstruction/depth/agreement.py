@@ -13,7 +13,7 @@ NEIGHBOURS = 10
 """Views that are asked to confirm a view's depth, or to lend it theirs."""
 TOLERANCE = 0.02
 """Of the depth: two views that differ by less see the same surface. Up to three times as much where slack says so."""
-_ENOUGH = 0.8
+_ENOUGH = 0.6
 """Agreeing views times clearness: below it agreement may be chance."""
 _SPECK = 40
 """Pixels; smaller patches of depth are dropped."""

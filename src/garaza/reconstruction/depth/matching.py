@@ -15,7 +15,7 @@ from garaza.reconstruction.depth.sweep import sweep
 from garaza.reconstruction.depth.views import Views
 from garaza.reconstruction.prediction import Float32
 
-SOURCES = 5
+SOURCES = 7
 _FINEST_STEP = 0.5
 """Pixels between two hypotheses at least: finer ones look alike, and cost as much."""
 _FEWEST_STEPS = 24
