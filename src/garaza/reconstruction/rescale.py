@@ -10,7 +10,7 @@ from garaza.reconstruction.cameras.scale import Scale
 from garaza.reconstruction.export.folder import finish
 from garaza.reconstruction.export.glb import rescale_glb
 from garaza.reconstruction.export.ply import rescale_ply
-from garaza.reconstruction.export.report import rescale_report
+from garaza.reconstruction.export.report import SCALE_WARNINGS, rescale_report
 from garaza.reconstruction.partial import complete_or_nothing
 from garaza.reconstruction.result import Result
 
@@ -23,7 +23,7 @@ def rescale(folder: Path, out: Path, scale: Scale) -> Result:
     """
     result = Result.read(folder)
     factor = scale.metres_per_unit / result.scale.metres_per_unit
-    warnings = [warning for warning in result.warnings if not warning.startswith(("The size is", "The known length"))]
+    warnings = [warning for warning in result.warnings if not warning.startswith(SCALE_WARNINGS)]
     rescaled = dataclasses.replace(result, scale=scale, warnings=warnings)
     with complete_or_nothing(out) as partial:
         for file in result.files:
@@ -34,7 +34,7 @@ def rescale(folder: Path, out: Path, scale: Scale) -> Result:
             elif source.suffix == ".ply":
                 rescale_ply(source, target, factor)
             elif source.name == "report.html":
-                rescale_report(source, target, scale)
+                rescale_report(source, target, rescaled)
             else:
                 _link(source, target)
         return finish(partial, rescaled)

@@ -12,9 +12,8 @@ from garaza.reconstruction.export.cameras import write_cameras
 from garaza.reconstruction.export.depth import write_depth
 from garaza.reconstruction.export.glb import write_glb
 from garaza.reconstruction.export.meshopt_glb import write_meshopt_glb
+from garaza.reconstruction.export.pictures import POSTER_SIZE, take_pictures
 from garaza.reconstruction.export.ply import dense_points, write_ply
-from garaza.reconstruction.export.poster import poster
-from garaza.reconstruction.export.render import Renderer
 from garaza.reconstruction.export.report import write_report
 from garaza.reconstruction.frames import Keyframes
 from garaza.reconstruction.prediction import Prediction, UInt8
@@ -24,7 +23,6 @@ from garaza.reconstruction.surface.mesh import TexturedMesh
 
 POINT_SPACING = 0.012
 """Metres between points of the cloud."""
-POSTER_SIZE = (1280, 800)
 THUMBNAIL_SIZE = (480, 300)
 _NAMES = {"full": "model", "medium": "model_medium", "preview": "model_preview"}
 
@@ -57,10 +55,9 @@ def write_folder(folder: Path, finished: Finished, monitor: Monitor) -> Result:
         write_depth(folder / "depth", prediction, indices)
         write_cameras(folder / "cameras.json", prediction, indices, times)
         monitor.report(0.7, "Taking its picture")
-        renderer = Renderer(finished.models["medium"])
-        picture = poster(finished.models["medium"], renderer, *POSTER_SIZE)
-        _save(folder / "poster.jpg", picture, POSTER_SIZE)
-        _save(folder / "thumbnail.jpg", picture, THUMBNAIL_SIZE)
+        pictures = take_pictures(finished.models["medium"], prediction, monitor.checkpoint)
+        _save(folder / "poster.jpg", pictures.poster, POSTER_SIZE)
+        _save(folder / "thumbnail.jpg", pictures.poster, THUMBNAIL_SIZE)
     result = Result(
         engine=prediction.engine,
         quality=finished.quality,
@@ -80,7 +77,7 @@ def write_folder(folder: Path, finished: Finished, monitor: Monitor) -> Result:
         warnings=finished.warnings,
     )
     # The report shows the costs of all stages, its own included but for itself: it comes after the clock has stopped.
-    write_report(folder / "report.html", result, folder, prediction)
+    write_report(folder / "report.html", result, folder, prediction, pictures)
     return finish(folder, result)
 
 

@@ -1,45 +1,86 @@
-"""The room from above: what was measured, and the way the camera took."""
+"""The room from above: the model without its ceiling, and the way the camera took."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
+import cv2
 import numpy as np
 
-from garaza.reconstruction.export.ply import dense_points
-from garaza.reconstruction.prediction import Prediction
+from garaza.reconstruction.export.poster import backdrop, focus
+from garaza.reconstruction.export.render import Renderer
+from garaza.reconstruction.export.views import Overhead
+from garaza.reconstruction.prediction import Float64, Prediction, UInt8
 
-_WIDTH = 560
-_CELL = 0.05
-_MIN_HEIGHT = 0.15
-"""Metres: what is lower is floor, and would cover everything."""
+_WIDTH = 640
+_MAX_HEIGHT = 860
+_MARGIN = 0.25
+"""Units around what is shown."""
+_BARS = (0.1, 0.2, 0.5, 1, 2, 5, 10, 20)
+_MAX_BAR = 0.3
+"""Of the width."""
 
 
-def plan_svg(prediction: Prediction) -> str:
-    """An SVG: darker where more stands above a spot; the camera's path with its directions; a bar of one unit."""
-    points, _ = dense_points(prediction, _CELL)
-    cameras = -np.einsum("nji,nj->ni", prediction.extrinsics[:, :, :3], prediction.extrinsics[:, :, 3])
-    forward = prediction.extrinsics[:, 2, :3]
-    flat = np.concatenate([points[:, ::2], cameras[:, ::2]]) if len(points) else cameras[:, ::2]
-    low, high = np.percentile(flat, 0.5, axis=0) - 0.3, np.percentile(flat, 99.5, axis=0) + 0.3
-    scale = _WIDTH / max(float(high[0] - low[0]), 1e-6)
-    height = max(1.0, float(high[1] - low[1]) * scale)
-    standing = points[points[:, 1] > _MIN_HEIGHT] if len(points) else points
-    cells = np.floor((standing[:, ::2] - low) / _CELL).astype(int)
-    inside = ((cells >= 0) & (cells * _CELL < (high - low))).all(axis=1)
-    unique, count = np.unique(cells[inside], axis=0, return_counts=True)
-    side = _CELL * scale
-    squares = "".join(
-        f'<rect x="{x * side:.1f}" y="{z * side:.1f}" width="{side:.1f}" height="{side:.1f}" '
-        f'opacity="{min(1.0, 0.12 + n / 14):.2f}"/>'
-        for (x, z), n in zip(unique, count, strict=True)
-    )
-    path = (cameras[:, ::2] - low) * scale
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """A picture from above, and where things are in it."""
+
+    picture: UInt8
+    """(H, W, 3)."""
+    low: Float64
+    """(2,) x and z of its top-left corner."""
+    pixels_per_unit: float
+
+
+def draw_plan(renderer: Renderer, prediction: Prediction) -> Plan:
+    """The model seen straight from above, large enough to hold the camera's path as well."""
+    low3, high3 = focus(renderer.mesh)
+    path = positions(prediction)[:, ::2]
+    low = np.minimum(low3[::2], path.min(axis=0)) - _MARGIN
+    high = np.maximum(high3[::2], path.max(axis=0)) + _MARGIN
+    size = high - low
+    pixels = min(_WIDTH / size[0], _MAX_HEIGHT / size[1])
+    width, height = max(1, round(size[0] * pixels)), max(1, round(size[1] * pixels))
+    above = float(renderer.mesh.vertices[:, 1].max()) + 1.0
+    ground = cv2.resize(backdrop(1, 16), (width, height)).astype(np.uint8)
+    return Plan(renderer.picture(Overhead(low, high, above), ground), low, float(pixels))
+
+
+def positions(prediction: Prediction) -> Float64:
+    """(N, 3) where the cameras are."""
+    centres: Float64 = -np.einsum("nji,nj->ni", prediction.extrinsics[:, :, :3], prediction.extrinsics[:, :, 3])
+    return centres
+
+
+def plan_svg(plan: Plan, address: str, prediction: Prediction, bar: str) -> str:
+    """An SVG of the picture at `address` with the camera's path and directions, and a scale bar from `bar_svg`."""
+    height, width = plan.picture.shape[:2]
+    path = (positions(prediction)[:, ::2] - plan.low) * plan.pixels_per_unit
+    forward = prediction.extrinsics[:, 2, :3][:, ::2]
     line = " ".join(f"{x:.1f},{z:.1f}" for x, z in path)
     looks = "".join(
-        f'<path d="M{x:.1f} {z:.1f}l{dx * 14:.1f} {dz * 14:.1f}"/>'
-        for (x, z), (dx, dz) in zip(path, forward[:, ::2], strict=True)
+        f'<path d="M{x:.1f} {z:.1f}l{dx * 18:.1f} {dz * 18:.1f}"/>'
+        for (x, z), (dx, dz) in zip(path, forward, strict=True)
     )
+    dots = "".join(f'<circle cx="{x:.1f}" cy="{z:.1f}" r="2.6"/>' for x, z in path)
+    (first_x, first_z), (last_x, last_z) = path[0], path[-1]
     return (
-        f'<svg viewBox="0 0 {_WIDTH} {height:.0f}" role="img" aria-label="Plan with the way of the camera">'
-        f'<g class="stuff">{squares}</g><polyline class="way" points="{line}"/><g class="looks">{looks}</g>'
-        f'<path class="bar" d="M12 {height - 12:.1f}h{scale:.1f}"/></svg>'
+        f'<svg viewBox="0 0 {width} {height}" role="img" aria-label="Plan with the way of the camera">'
+        f'<image href="{address}" width="{width}" height="{height}"/>'
+        f'<polyline class="halo" points="{line}"/><g class="looks">{looks}</g><polyline class="way" points="{line}"/>'
+        f'<g class="dots">{dots}</g>'
+        f'<circle class="end" cx="{first_x:.1f}" cy="{first_z:.1f}" r="6"/>'
+        f'<circle class="end last" cx="{last_x:.1f}" cy="{last_z:.1f}" r="6"/>{bar}</svg>'
+    )
+
+
+def bar_svg(width: int, height: int, pixels_per_metre: float) -> str:
+    """A bar of a round number of metres for a plan of that size."""
+    fitting = [length for length in _BARS if length * pixels_per_metre <= _MAX_BAR * width]
+    length = fitting[-1] if fitting else _BARS[0]
+    drawn = length * pixels_per_metre
+    name = f"{length:g} m" if length >= 1 else f"{100 * length:.0f} cm"
+    return (
+        f'<g class="bar"><path d="M16 {height - 22}v6h{drawn:.1f}v-6"/>'
+        f'<text x="{16 + drawn / 2:.1f}" y="{height - 24}">{name}</text></g>'
     )
