@@ -19,6 +19,8 @@ _MARGIN = 0.25
 _BARS = (0.1, 0.2, 0.5, 1, 2, 5, 10, 20)
 _MAX_BAR = 0.3
 """Of the width."""
+_BAR_HEIGHT = 30
+"""Pixels below the picture."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +67,7 @@ def plan_svg(plan: Plan, address: str, prediction: Prediction, bar: str) -> str:
     dots = "".join(f'<circle cx="{x:.1f}" cy="{z:.1f}" r="2.6"/>' for x, z in path)
     (first_x, first_z), (last_x, last_z) = path[0], path[-1]
     return (
-        f'<svg viewBox="0 0 {width} {height}" role="img" aria-label="Plan with the way of the camera">'
+        f'<svg viewBox="0 0 {width} {height + _BAR_HEIGHT}" role="img" aria-label="Plan with the way of the camera">'
         f'<image href="{address}" width="{width}" height="{height}"/>'
         f'<polyline class="halo" points="{line}"/><g class="looks">{looks}</g><polyline class="way" points="{line}"/>'
         f'<g class="dots">{dots}</g>'
@@ -75,12 +77,12 @@ def plan_svg(plan: Plan, address: str, prediction: Prediction, bar: str) -> str:
 
 
 def bar_svg(width: int, height: int, pixels_per_metre: float) -> str:
-    """A bar of a round number of metres for a plan of that size."""
+    """A bar of a round number of metres, to stand below a plan of that size."""
     fitting = [length for length in _BARS if length * pixels_per_metre <= _MAX_BAR * width]
     length = fitting[-1] if fitting else _BARS[0]
     drawn = length * pixels_per_metre
     name = f"{length:g} m" if length >= 1 else f"{100 * length:.0f} cm"
     return (
-        f'<g class="bar"><path d="M16 {height - 22}v6h{drawn:.1f}v-6"/>'
-        f'<text x="{16 + drawn / 2:.1f}" y="{height - 24}">{name}</text></g>'
+        f'<g class="bar"><path d="M8 {height + 16}v8h{drawn:.1f}v-8"/>'
+        f'<text x="{8 + drawn / 2:.1f}" y="{height + 17}">{name}</text></g>'
     )
