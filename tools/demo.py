@@ -22,12 +22,12 @@ from pathlib import Path
 from typing import Any
 
 import httpx2
-from garaza.reconstruction.evaluate import Evaluation, evaluate_directory
 from rich.console import Console
 from rich.table import Table
 from websockets.sync.client import connect
 
 from garaza.cli.display import StageDisplay, print_result, size_text
+from garaza.reconstruction.evaluate import Evaluation, evaluate_directory
 from garaza.reconstruction.progress import Progress, Stage
 from garaza.reconstruction.result import Result
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -34,8 +35,6 @@ async def pieces(body: bytes, size: int) -> AsyncIterator[bytes]:
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=40, deadline=None)
 @given(content=st.binary(max_size=300), size=st.integers(1, 64))
 def test_any_content_in_any_pieces_arrives_unchanged(tmp_path: Path, content: bytes, size: int) -> None:
-    import asyncio
-
     path = tmp_path / "x"
     path.unlink(missing_ok=True)
     received = asyncio.run(receive_file(pieces(form(content), size), TYPE, "file", path, 1000))

@@ -119,7 +119,7 @@ class Monitor:
             self._window = outer
 
     def report(self, fraction: float, message: str, current: int | None = None, total: int | None = None) -> None:
-        """Say that `fraction` (0 to 1) of the current stage, or of the current part of it, is done. Also a checkpoint."""
+        """Say that `fraction` (0 to 1) of the current stage, or of its current part, is done. Also a checkpoint."""
         self.checkpoint()
         stages = list(Stage)
         before = sum(_SHARE[s] for s in stages[: stages.index(self._stage)])

@@ -59,7 +59,7 @@ def test_everything_promised_is_there(folder: Path) -> None:
     }
     depth = {f"depth/{name}" for name in ("manifest.json", "depth.npz", "coarse-0.webp", "fine-0.webp")}
     others = {"points.ply", "cameras.json", "poster.jpg", "thumbnail.jpg", "report.html", "result.json"}
-    assert names(folder) == models | depth | others
+    assert names == models | depth | others
 
 
 def test_the_result_lists_each_file_as_it_is(folder: Path) -> None:
