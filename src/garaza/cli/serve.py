@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import signal
 import socket
-from typing import TYPE_CHECKING, Annotated
+import sys
+from types import FrameType
+from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
@@ -62,7 +65,15 @@ def run_service(settings: Settings, parts: Parts | None = None) -> None:
         access_log=False,
         server_header=False,
     )
+    # Uvicorn stops in order and then sends itself the signal again, as if it had not been caught: being told to stop
+    # would look like a crash.
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, _end)
     AnnouncingServer(config, _address(settings.server.host, listener)).run(sockets=[listener])
+
+
+def _end(_number: int, _frame: FrameType | None) -> NoReturn:
+    sys.exit(0)
 
 
 def _listen(host: str, port: int) -> socket.socket:

@@ -1,0 +1,48 @@
+"""The service and its worker as processes, with the reconstruction exchanged; everything else as `garaza` starts it."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import functools
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+from garaza.app import prepare
+from garaza.cli.common import configure_logging, load_settings
+from garaza.cli.serve import run_service
+from garaza.cli.worker import work
+from garaza.reconstruction.isolated import reconstruct_isolated
+from garaza.settings import Settings
+from garaza.wiring import Parts, make_parts
+from tests.service import double
+
+
+def parts_of(settings: Settings) -> Parts:
+    return replace(
+        make_parts(settings),
+        reconstruct=functools.partial(reconstruct_isolated, work=double.work),
+        worker_command=(sys.executable, "-m", "tests.service.service_process", "worker"),
+    )
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("command", choices=["serve", "worker"])
+    parser.add_argument("--data-dir", type=Path)
+    parser.add_argument("--owner", default="worker-alone")
+    parser.add_argument("--supervised", action="store_true")
+    given = parser.parse_args()
+    settings = load_settings(given.data_dir, server={"port": 0})
+    configure_logging()
+    parts = parts_of(settings)
+    if given.command == "serve":
+        run_service(settings, parts)
+    else:
+        prepare(parts)
+        asyncio.run(work(parts, given.owner, supervised=given.supervised))
+
+
+if __name__ == "__main__":
+    main()
