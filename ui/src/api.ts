@@ -1,4 +1,4 @@
-// The HTTP and WebSocket API, as far as this page uses it.
+// The HTTP API, as far as this page uses it.
 
 export interface Progress {
   stage: string;
@@ -17,12 +17,12 @@ export interface Failure {
 export interface Status {
   job_id: string;
   status: "uploaded" | "processing" | "completed" | "failed" | "cancelled";
-  phase: string;
   progress: Progress | null;
   error: string | null;
   failure: Failure | null;
   queue_position: number | null;
   filename: string;
+  expires_at: number | null;
 }
 
 export interface Variant {
@@ -31,9 +31,9 @@ export interface Variant {
   file_size_bytes: number;
 }
 
-export interface Asset extends Variant {
+export interface Asset {
   filename: string;
-  face_count: number;
+  url: string;
   variants: Variant[];
 }
 
@@ -47,6 +47,11 @@ export interface Result {
   warnings: string[];
 }
 
+export interface Uploaded {
+  job_id: string;
+  filename: string;
+}
+
 export class Problem extends Error {
   constructor(
     readonly status: number,
@@ -57,12 +62,15 @@ export class Problem extends Error {
   }
 }
 
+const unreachable = (): Problem => new Problem(0, "The server can't be reached.", "Check the connection and try again.");
+
 function problemFrom(status: number, text: string): Problem {
   try {
     const body = JSON.parse(text) as { message?: string; advice?: string; detail?: string };
     return new Problem(status, body.message ?? body.detail ?? "Something went wrong.", body.advice ?? "");
   } catch {
-    return new Problem(status, "The server can't be reached.", "Check the connection and try again.");
+    // Not from the service: a proxy before it.
+    return new Problem(status, `The server answered ${status}.`, "Try again in a moment.");
   }
 }
 
@@ -73,15 +81,18 @@ async function call<T>(method: string, path: string, body?: unknown): Promise<T>
       method,
       ...(body === undefined ? {} : { body: JSON.stringify(body), headers: { "Content-Type": "application/json" } }),
     });
+    if (response.ok) return (await response.json()) as T;
   } catch {
-    throw new Problem(0, "The server can't be reached.", "Check the connection and try again.");
+    throw unreachable();
   }
-  if (!response.ok) throw problemFrom(response.status, await response.text());
-  return (await response.json()) as T;
+  throw problemFrom(response.status, await response.text().catch(() => ""));
 }
 
+// As many pictures as each quality is meant for: the API's own default is larger.
+const FRAMES: Record<string, number> = { draft: 36, standard: 60, high: 120 };
+
 export const process = (id: string, quality: string): Promise<unknown> =>
-  call("POST", `/api/process/${id}`, { quality, max_frames: { draft: 36, high: 120 }[quality] ?? 60 });
+  call("POST", `/api/process/${id}`, { quality, max_frames: FRAMES[quality] });
 export const statuses = (ids: string[]): Promise<Status[]> =>
   ids.length ? call("GET", `/api/status?ids=${ids.join(",")}`) : Promise.resolve([]);
 export const status = (id: string): Promise<Status> => call("GET", `/api/status/${id}`);
@@ -90,18 +101,17 @@ export const remove = (id: string): Promise<unknown> => call("DELETE", `/api/job
 export const setScale = (id: string, points: number[][], length_m: number): Promise<unknown> =>
   call("PUT", `/api/scans/${id}/scale`, { points, length_m });
 
-// XMLHttpRequest, because fetch can't tell how much of a body has been sent.
-export function upload(
-  file: File,
-  onSent: (share: number) => void,
-): { done: Promise<{ job_id: string; filename: string }>; cancel: () => void } {
+// XMLHttpRequest, because fetch can't tell how much of a body has been sent. Rejects with an AbortError if cancelled.
+export function upload(file: File, onSent: (share: number) => void): { done: Promise<Uploaded>; cancel: () => void } {
   const request = new XMLHttpRequest();
-  const done = new Promise<{ job_id: string; filename: string }>((resolve, reject) => {
+  const done = new Promise<Uploaded>((resolve, reject) => {
     request.open("POST", "/api/upload");
+    request.responseType = "text";
     request.upload.onprogress = (event) => onSent(event.lengthComputable ? event.loaded / event.total : 0);
+    request.upload.onload = () => onSent(1);
     request.onload = () =>
-      request.status < 300
-        ? resolve(JSON.parse(request.responseText))
+      request.status >= 200 && request.status < 300
+        ? resolve(JSON.parse(request.responseText) as Uploaded)
         : reject(problemFrom(request.status, request.responseText));
     request.onerror = () => reject(new Problem(0, "The upload broke off.", "Check the connection and send it again."));
     request.onabort = () => reject(new DOMException("cancelled", "AbortError"));
@@ -110,42 +120,4 @@ export function upload(
     request.send(form);
   });
   return { done, cancel: () => request.abort() };
-}
-
-export interface Live {
-  onProgress: (progress: Progress) => void;
-  onEnd: () => void;
-}
-
-// Follows a job until it ends. A broken connection is taken up again after the last event seen.
-export function follow(id: string, live: Live): () => void {
-  let lastEvent = "";
-  let stopped = false;
-  let socket: WebSocket | undefined;
-  let pause = 500;
-
-  const open = (): void => {
-    const url = new URL(`/ws/${id}${lastEvent ? `?last_event_id=${lastEvent}` : ""}`, location.href);
-    url.protocol = url.protocol.replace("http", "ws");
-    socket = new WebSocket(url);
-    socket.onmessage = (message: MessageEvent<string>) => {
-      const event = JSON.parse(message.data) as { type: string; event_id?: number; data: Progress };
-      pause = 500;
-      if (event.event_id) lastEvent = String(event.event_id);
-      if (event.type === "progress") live.onProgress(event.data);
-      else stop();
-      if (event.type !== "progress") live.onEnd();
-    };
-    socket.onclose = () => {
-      if (stopped) return;
-      setTimeout(open, pause);
-      pause = Math.min(pause * 2, 10_000);
-    };
-  };
-  const stop = (): void => {
-    stopped = true;
-    socket?.close();
-  };
-  open();
-  return stop;
 }

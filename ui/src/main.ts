@@ -1,18 +1,30 @@
-// Two views: the start (take a video, see one's scans) and a scan.
+// Two views: the start (send a video, see one's scans) and a scan.
 
 import { showScan } from "./scan";
 import { showStart } from "./start";
 
+const main = document.getElementById("main")!;
 let leave: () => void = () => {};
+let first = true;
 
 function route(): void {
   leave();
-  const main = document.getElementById("main")!;
   main.replaceChildren();
+  document.title = "Garaza: a room from a video";
   const found = /^#\/scan\/(\w+)$/.exec(location.hash);
   leave = found ? showScan(main, found[1]!) : showStart(main);
   window.scrollTo(0, 0);
+  // After a change of view a screen reader goes on from its beginning; on the first load it begins there anyway.
+  if (!first) main.focus({ preventScroll: true });
+  first = false;
 }
 
+document.querySelector(".skip")!.addEventListener("click", (event) => {
+  // Its address would be taken for a view.
+  event.preventDefault();
+  main.focus();
+});
+// A video dropped beside the drop zone would replace the page.
+for (const kind of ["dragover", "drop"]) window.addEventListener(kind, (event) => event.preventDefault());
 window.addEventListener("hashchange", route);
 route();

@@ -14,7 +14,7 @@ import {
   PerspectiveCamera,
   Raycaster,
   Scene,
-  SRGBColorSpace,
+  Spherical,
   Texture,
   Vector2,
   Vector3,
@@ -24,151 +24,177 @@ import { OrbitControls } from "three/addons/controls/OrbitControls.js";
 import { GLTFLoader } from "three/addons/loaders/GLTFLoader.js";
 import { MeshoptDecoder } from "three/addons/libs/meshopt_decoder.module.js";
 import type { Asset, Result } from "./api";
+import { extentOf, frame } from "./framing";
+import { Marks } from "./marks";
 
 const STEP = 0.25;
+const TURN = 0.12;
 const DRAG = 0.005;
-const TAP_PIXELS = 6;
+const TAP_PIXELS = 8;
+const ARM = 0.7;
+const WALK_MS = 500;
+const PATH_COLOUR = 0x3b82f6;
+
+type Measured = (points: number[][], metres: number) => void;
 
 export class Viewer {
-  private readonly renderer = new WebGLRenderer({ antialias: true, preserveDrawingBuffer: true });
+  private readonly renderer = new WebGLRenderer({ antialias: true });
   private readonly scene = new Scene();
-  private readonly camera = new PerspectiveCamera(60, 1, 0.02, 200);
+  private readonly camera = new PerspectiveCamera(45, 1, 0.02, 500);
   private readonly controls: OrbitControls;
   private readonly observer: ResizeObserver;
   private readonly stop = new AbortController();
+  private readonly filmedFrom: Vector3[];
+  private readonly marks: Marks;
+  private readonly path: Line;
+  private readonly dark = matchMedia("(prefers-color-scheme: dark)");
+  private readonly still = matchMedia("(prefers-reduced-motion: reduce)");
   private model: Object3D | null = null;
+  private extent = new Box3();
   private inside = false;
   private yaw = 0;
   private pitch = 0;
-  private picked: Vector3[] = [];
-  private onMeasured: ((points: number[][], metres: number) => void) | null = null;
+  private onMeasured: Measured | null = null;
   private pending = false;
+  private walking = 0;
 
+  // Throws where the browser has no WebGL.
   constructor(
     private readonly place: HTMLElement,
     private readonly result: Result,
   ) {
-    this.renderer.outputColorSpace = SRGBColorSpace;
+    const metres = result.scale.metres_per_unit;
+    this.filmedFrom = result.camera_params.extrinsics.map((pose) => centreOf(pose, metres));
+    this.path = new Line(
+      new BufferGeometry().setFromPoints(this.filmedFrom),
+      new LineBasicMaterial({ color: PATH_COLOUR }),
+    );
+    this.path.visible = false;
+    this.scene.add(this.path);
     this.renderer.setPixelRatio(Math.min(devicePixelRatio, 2));
-    const dark = matchMedia("(prefers-color-scheme: dark)").matches;
-    this.scene.background = new Color(dark ? 0x211e1a : 0xefeae2);
     const canvas = this.renderer.domElement;
     canvas.tabIndex = 0;
-    canvas.setAttribute("aria-label", "The room in three dimensions");
-    place.replaceChildren(canvas);
+    canvas.setAttribute("role", "application");
+    canvas.setAttribute("aria-label", "The room in three dimensions. Arrow keys turn it, or walk inside.");
+    canvas.setAttribute("aria-describedby", "hint");
+    place.append(canvas);
+    this.marks = new Marks(this.scene, place);
     this.controls = new OrbitControls(this.camera, canvas);
+    this.controls.maxPolarAngle = Math.PI * 0.55;
     this.controls.addEventListener("change", () => this.draw());
     this.observer = new ResizeObserver(() => this.resize());
     this.observer.observe(place);
     this.listen(canvas);
+    this.paintGround();
     this.resize();
   }
 
-  // The small one first, so that there is something to see at once.
-  async load(say: (text: string) => void): Promise<void> {
+  // The small one first, so that there is something to see at once. Throws where not even that can be had.
+  async load(shown: () => void): Promise<void> {
     const { preview, medium, full } = this.result.lod_assets;
+    const model = await fetchModel(preview);
+    if (!this.show(model)) return;
+    this.extent = extentOf(model);
+    shown();
     const phone = matchMedia("(max-width: 700px)").matches;
-    for (const asset of phone ? [preview, medium] : [preview, full]) {
-      try {
-        const first = this.model === null;
-        this.show(await this.fetch(asset));
-        if (first) this.fromOutside();
-      } catch {
-        say("The model could not be loaded. Reload the page.");
-        return;
-      }
+    try {
+      this.show(await fetchModel(phone ? medium : full));
+    } catch {
+      // The small one stays.
     }
     this.place.dataset["loaded"] = "true";
-    say("");
   }
 
   fromOutside(): void {
     this.inside = false;
     this.controls.enabled = true;
-    const box = new Box3().setFromObject(this.model ?? this.scene);
-    const centre = box.getCenter(new Vector3());
-    const radius = box.getSize(new Vector3()).length() / 2;
     this.camera.fov = 45;
     this.camera.updateProjectionMatrix();
-    const narrow = Math.min(1, this.camera.aspect);
-    this.camera.position.copy(centre).add(new Vector3(0.55, 0.75, 0.75).normalize().multiplyScalar((radius * 2.3) / narrow));
-    this.controls.target.copy(centre);
+    frame(this.camera, this.extent, this.filmedFrom);
+    this.extent.getCenter(this.controls.target);
+    const far = this.camera.position.distanceTo(this.controls.target);
+    this.controls.minDistance = far / 20;
+    this.controls.maxDistance = far * 4;
     this.controls.update();
     this.draw();
   }
 
   // Where the person who filmed stood in the middle of the video, looking the same way.
   stepInside(): void {
+    const middle = Math.floor(this.filmedFrom.length / 2);
+    const pose = this.result.camera_params.extrinsics[middle];
+    if (!pose) return;
     this.inside = true;
     this.controls.enabled = false;
-    const poses = this.result.camera_params.extrinsics;
-    const pose = poses[Math.floor(poses.length / 2)];
-    if (!pose) return;
-    const [r0, r1, r2] = pose as [number[], number[], number[]];
-    const metres = this.result.scale.metres_per_unit;
-    const at = (axis: number): number => -(r0[axis]! * r0[3]! + r1[axis]! * r1[3]! + r2[axis]! * r2[3]!) * metres;
-    this.camera.position.set(at(0), at(1), at(2));
-    this.yaw = Math.atan2(-r2[0]!, -r2[2]!);
-    this.pitch = 0;
+    this.camera.position.copy(this.filmedFrom[middle]!);
+    const ahead = pose[2]!;
+    this.yaw = Math.atan2(-ahead[0]!, -ahead[2]!);
+    this.pitch = Math.max(-0.7, Math.min(0.7, Math.asin(Math.max(-1, Math.min(1, ahead[1]!)))));
     this.camera.fov = 70;
     this.camera.updateProjectionMatrix();
     this.turn();
   }
 
-  measure(done: (points: number[][], metres: number) => void): void {
-    this.clearMarks();
-    this.onMeasured = done;
+  showPath(visible: boolean): void {
+    this.path.visible = visible;
+    this.draw();
+  }
+
+  // Tells of each point tapped, and of the length once there are two; null ends it.
+  measure(measured: Measured | null): void {
+    this.onMeasured = measured;
+    this.marks.clear();
+    this.draw();
   }
 
   dispose(): void {
     this.stop.abort();
     this.observer.disconnect();
     this.controls.dispose();
-    this.forget(this.model);
+    this.marks.dispose();
+    this.path.geometry.dispose();
+    forget(this.model);
     this.renderer.dispose();
-    this.place.replaceChildren();
+    this.renderer.domElement.remove();
   }
 
-  private async fetch(asset: Asset): Promise<Object3D> {
-    const loader = new GLTFLoader().setMeshoptDecoder(MeshoptDecoder);
-    const small = asset.variants.find((variant) => variant.kind === "meshopt");
-    return (await loader.loadAsync(small?.url ?? asset.url)).scene;
-  }
-
-  private show(model: Object3D): void {
+  private show(model: Object3D): boolean {
+    if (this.stop.signal.aborted) {
+      forget(model);
+      return false;
+    }
     model.traverse((part) => {
       if (!(part instanceof Mesh)) return;
       const old = part.material as MeshBasicMaterial;
-      part.material = new MeshBasicMaterial({ map: old.map, side: FrontSide });
+      const coloured = part.geometry.hasAttribute("color") && !old.map;
+      part.material = new MeshBasicMaterial({ map: old.map, vertexColors: coloured, side: FrontSide });
       if (old.map) old.map.anisotropy = this.renderer.capabilities.getMaxAnisotropy();
+      old.dispose();
     });
     if (this.model) this.scene.remove(this.model);
-    this.forget(this.model);
+    forget(this.model);
     this.model = model;
     this.scene.add(model);
     this.draw();
-  }
-
-  private forget(model: Object3D | null): void {
-    model?.traverse((part) => {
-      if (!(part instanceof Mesh)) return;
-      (part.geometry as BufferGeometry).dispose();
-      const material = part.material as Material & { map?: Texture | null };
-      material.map?.dispose();
-      material.dispose();
-    });
+    return true;
   }
 
   private listen(canvas: HTMLCanvasElement): void {
     const { signal } = this.stop;
-    let down: { x: number; y: number; moved: number } | null = null;
-    canvas.addEventListener("pointerdown", (e) => (down = { x: e.clientX, y: e.clientY, moved: 0 }), { signal });
+    let down: { x: number; y: number; moved: number; fingers: number } | null = null;
+    canvas.addEventListener(
+      "pointerdown",
+      (e) => {
+        down = { x: e.clientX, y: e.clientY, moved: 0, fingers: (down?.fingers ?? 0) + 1 };
+      },
+      { signal },
+    );
     canvas.addEventListener(
       "pointermove",
       (e) => {
-        if (!down) return;
+        if (!down || !e.isPrimary) return;
         const [dx, dy] = [e.clientX - down.x, e.clientY - down.y];
-        down = { x: e.clientX, y: e.clientY, moved: down.moved + Math.hypot(dx, dy) };
+        down = { ...down, x: e.clientX, y: e.clientY, moved: down.moved + Math.hypot(dx, dy) };
         if (!this.inside) return;
         this.yaw += dx * DRAG;
         this.pitch = Math.max(-1.4, Math.min(1.4, this.pitch + dy * DRAG));
@@ -179,11 +205,12 @@ export class Viewer {
     window.addEventListener(
       "pointerup",
       (e) => {
-        if (down && down.moved < TAP_PIXELS && e.target === canvas) this.pick(e);
+        if (down && down.fingers === 1 && down.moved < TAP_PIXELS && e.target === canvas) this.tap(e);
         down = null;
       },
       { signal },
     );
+    window.addEventListener("pointercancel", () => (down = null), { signal });
     canvas.addEventListener(
       "wheel",
       (e) => {
@@ -193,26 +220,36 @@ export class Viewer {
       },
       { signal, passive: false },
     );
-    canvas.addEventListener(
-      "keydown",
-      (e) => {
-        const steps: Record<string, [number, number]> = {
-          ArrowUp: [STEP, 0],
-          ArrowDown: [-STEP, 0],
-          ArrowLeft: [0, -STEP],
-          ArrowRight: [0, STEP],
-          w: [STEP, 0],
-          s: [-STEP, 0],
-          a: [0, -STEP],
-          d: [0, STEP],
-        };
-        const step = steps[e.key];
-        if (!this.inside || !step) return;
-        e.preventDefault();
-        this.walk(...step);
-      },
-      { signal },
-    );
+    canvas.addEventListener("keydown", (e) => this.key(e), { signal });
+    canvas.addEventListener("webglcontextrestored", () => this.draw(), { signal });
+    this.dark.addEventListener("change", () => this.paintGround(), { signal });
+  }
+
+  private key(event: KeyboardEvent): void {
+    const arrows: Record<string, [number, number]> = {
+      ArrowUp: [1, 0],
+      ArrowDown: [-1, 0],
+      ArrowLeft: [0, -1],
+      ArrowRight: [0, 1],
+    };
+    const arrow = arrows[event.key];
+    const zoom = { "+": 0.9, "=": 0.9, "-": 1.1 }[event.key];
+    if (event.ctrlKey || event.metaKey || event.altKey || (!arrow && (!zoom || this.inside))) return;
+    event.preventDefault();
+    if (this.inside && arrow) {
+      if (arrow[0]) this.walk(arrow[0] * STEP, 0);
+      this.yaw -= arrow[1] * TURN;
+      this.turn();
+      return;
+    }
+    const { target } = this.controls;
+    const from = new Spherical().setFromVector3(this.camera.position.clone().sub(target));
+    from.radius *= zoom ?? 1;
+    from.theta += (arrow?.[1] ?? 0) * TURN;
+    from.phi -= (arrow?.[0] ?? 0) * TURN;
+    this.camera.position.setFromSpherical(from.makeSafe()).add(target);
+    this.controls.update();
+    this.draw();
   }
 
   private walk(ahead: number, aside: number): void {
@@ -226,8 +263,20 @@ export class Viewer {
     this.draw();
   }
 
-  private pick(event: PointerEvent): void {
-    if (!this.onMeasured || !this.model) return;
+  private tap(event: PointerEvent): void {
+    const hit = this.hitAt(event);
+    if (!hit) return;
+    if (this.onMeasured) {
+      const points = this.marks.add(hit);
+      this.onMeasured(points.map((p) => p.toArray()), points.length > 1 ? points[0]!.distanceTo(points[1]!) : 0);
+      this.draw();
+    } else if (this.inside) {
+      this.walkTo(hit);
+    }
+  }
+
+  private hitAt(event: PointerEvent): Vector3 | null {
+    if (!this.model) return null;
     const box = this.renderer.domElement.getBoundingClientRect();
     const at = new Vector2(
       ((event.clientX - box.left) / box.width) * 2 - 1,
@@ -235,33 +284,29 @@ export class Viewer {
     );
     const ray = new Raycaster();
     ray.setFromCamera(at, this.camera);
-    const hit = ray.intersectObject(this.model, true)[0];
-    if (!hit) return;
-    this.picked.push(hit.point.clone());
-    this.mark();
-    const [first, second] = this.picked;
-    if (first && second) {
-      const done = this.onMeasured;
-      this.onMeasured = null;
-      done([first.toArray(), second.toArray()], first.distanceTo(second));
-    }
+    return ray.intersectObject(this.model, true)[0]?.point ?? null;
   }
 
-  private mark(): void {
-    const last = this.picked[this.picked.length - 1]!;
-    const first = this.picked[0]!;
-    const up = new Vector3(0, 0.06, 0);
-    const points = this.picked.length > 1 ? [first, last] : [last.clone().sub(up), last.clone().add(up)];
-    const line = new Line(new BufferGeometry().setFromPoints(points), new LineBasicMaterial({ color: 0xff5a1f, depthTest: false }));
-    line.name = "mark";
-    line.renderOrder = 1;
-    this.scene.add(line);
-    this.draw();
+  // To an arm's length before the place, at the height of one's eyes.
+  private walkTo(place: Vector3): void {
+    const from = this.camera.position.clone();
+    const way = place.clone().sub(from).setY(0);
+    way.setLength(Math.max(0, way.length() - ARM));
+    const to = from.clone().add(way);
+    const began = performance.now();
+    const walk = ++this.walking;
+    const step = (now: number): void => {
+      if (walk !== this.walking || !this.inside || this.stop.signal.aborted) return;
+      const share = this.still.matches ? 1 : Math.min(1, Math.max(0, (now - began) / WALK_MS));
+      this.camera.position.lerpVectors(from, to, share * share * (3 - 2 * share));
+      this.turn();
+      if (share < 1) requestAnimationFrame(step);
+    };
+    requestAnimationFrame(step);
   }
 
-  private clearMarks(): void {
-    this.picked = [];
-    for (const mark of this.scene.children.filter((child) => child.name === "mark")) this.scene.remove(mark);
+  private paintGround(): void {
+    this.scene.background = new Color(this.dark.matches ? 0x211e1a : 0xefeae2);
     this.draw();
   }
 
@@ -280,7 +325,31 @@ export class Viewer {
     this.pending = true;
     requestAnimationFrame(() => {
       this.pending = false;
+      if (this.stop.signal.aborted) return;
       this.renderer.render(this.scene, this.camera);
+      this.marks.place(this.camera);
     });
   }
+}
+
+// Of a world-to-camera pose in model units, in metres.
+function centreOf(pose: number[][], metresPerUnit: number): Vector3 {
+  const along = (axis: number): number => -pose.reduce((sum, row) => sum + row[axis]! * row[3]!, 0) * metresPerUnit;
+  return new Vector3(along(0), along(1), along(2));
+}
+
+async function fetchModel(asset: Asset): Promise<Object3D> {
+  const loader = new GLTFLoader().setMeshoptDecoder(MeshoptDecoder);
+  const small = asset.variants.find((variant) => variant.kind === "meshopt");
+  return (await loader.loadAsync(small?.url ?? asset.url)).scene;
+}
+
+function forget(model: Object3D | null): void {
+  model?.traverse((part) => {
+    if (!(part instanceof Mesh)) return;
+    part.geometry.dispose();
+    const material = part.material as Material & { map?: Texture | null };
+    material.map?.dispose();
+    material.dispose();
+  });
 }
