@@ -96,7 +96,8 @@ class Walk:
         # Across the room, a little ahead of where the walk leads, as one films while turning.
         heading = angle + np.pi + np.radians(12 * np.sin(2 * np.pi * 1.9 * progress + p[5]))
         heading += np.radians(0.5 * np.sin(step / 2 + p[6]) + 0.25 * np.sin(2 * np.pi * 3.1 * time + p[7]))
-        pitch = np.radians(-15 + 9.5 * np.sin(2 * np.pi * 3.0 * progress + p[8]))
+        # Up to the pictures and down to the table, at other headings in the second round than in the first.
+        pitch = np.radians(-19 + 13 * np.sin(2 * np.pi * 3.7 * progress + p[8]))
         pitch += np.radians(0.4 * np.sin(step + p[9]) + 0.2 * np.sin(2 * np.pi * 3.7 * time + p[10]))
         roll = np.radians(1.2 * np.sin(2 * np.pi * 1.4 * progress + p[11]) + 0.3 * np.sin(step / 2 + p[0]))
         forward = np.array([np.sin(heading), 0.0, np.cos(heading)])
@@ -112,8 +113,8 @@ class Walk:
 
 
 def hand_held_walk(size: tuple[float, float, float], duration: float, rng: np.random.Generator) -> Walk:
-    """A little more than once around a room of this size (width, depth, height)."""
+    """Once and a third around a room of this size (width, depth, height)."""
     return Walk(
         radius_x=size[0] / 2 - 1.35, radius_z=size[1] / 2 - 1.2, duration=duration,
-        start=float(rng.uniform(0, 2 * np.pi)), turns=1.06, phases=rng.uniform(0, 2 * np.pi, 12),
+        start=float(rng.uniform(0, 2 * np.pi)), turns=1.33, phases=rng.uniform(0, 2 * np.pi, 12),
     )  # fmt: skip

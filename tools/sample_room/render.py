@@ -24,7 +24,7 @@ _SHUTTER = 0.35
 """Of the time between frames: a fortieth to a hundredth of a second, indoors."""
 _SUBSAMPLES = ((-0.375, -0.125), (0.125, -0.375), (0.375, 0.125), (-0.125, 0.375))
 """Pixel offsets of a rotated grid, one for each instant within the exposure."""
-_TARGET_GREY = 0.34
+_TARGET_GREY = 0.40
 _SATURATION = 1.12
 
 
@@ -35,7 +35,7 @@ class ClipSettings:
     seed: int
     width: int = 1280
     height: int = 720
-    frames: int = 336
+    frames: int = 384
     rate: int = 24
 
 

@@ -17,7 +17,7 @@ def render_sequence(
     *,
     quality: str = "test",
     depth_every: int = 15,
-    max_bytes: int = 3_600_000,
+    max_bytes: int = 3_900_000,
     processes: int = 1,
 ) -> tuple[Path, Path]:
     """Write `path` (an MP4) and its truth beside it; returns both paths. The same settings give the same frames."""
