@@ -43,6 +43,10 @@ class Job:
     """Matches with the model that an image must have to be registered."""
     min_angle: float = 0.5
     """Degrees between the rays to a point, below which it is not believed."""
+    centre_from: int = 20
+    """Cameras that a model must have for the lens's centre to be found; with fewer it is the picture's."""
+    centre_within: float = 0.03
+    """How far that may lie from the picture's, as a share of each side, to be believed."""
     focal_factor: float = 0.9
     """First guess of the focal length, in longer sides of the image."""
     still: float = 0.0
