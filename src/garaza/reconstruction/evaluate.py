@@ -55,6 +55,10 @@ class Evaluation:
     """Median over the frames."""
     scale_error: float
     """Relative error of the lengths that the model shows before any alignment; signed."""
+    tilt_deg: float
+    """Between the model's up and the true one."""
+    floor_error_m: float
+    """Height of the true floor in the model, below the middle of the camera's path; 0 is right."""
     abs_rel: float
     """Mean of |depth - truth| / truth where depth is known with a confidence of at least a half."""
     delta_1_25: float
@@ -65,7 +69,8 @@ class Evaluation:
     """As `abs_rel`, over all depth, also what was filled in with little confidence."""
     completeness_filled: float
     mesh_precision: float
-    """Share of the model's surface within `NEAR` of the true one."""
+    """Share of the model's surface within `NEAR` of the true one: what the clip shows, and walls, floor and ceiling
+    behind it."""
     mesh_recall: float
     """Share of the true surface that the clip shows within `NEAR` of the model."""
 
@@ -76,6 +81,7 @@ class Evaluation:
             ("camera path", f"{100 * self.ate_rmse_m:.1f} cm RMSE over {self.path_length_m:.1f} m"),
             ("camera direction", f"{self.rotation_error_deg:.2f}° median"),
             ("estimated size", f"{100 * self.scale_error:+.1f} %"),
+            ("upright", f"to {self.tilt_deg:.2f}°, floor to {100 * abs(self.floor_error_m):.1f} cm"),
             (
                 "depth, confirmed",
                 f"AbsRel {self.abs_rel:.3f}, δ<1.25 {self.delta_1_25:.3f}, {self.completeness:.0%} of it",
@@ -123,6 +129,8 @@ def evaluate_directory(out: Path, truth_path: Path) -> Evaluation:
         ate_rmse_m=float(np.sqrt(np.mean(np.sum((alignment(_centres(ours)) - _centres(true)) ** 2, axis=1)))),
         rotation_error_deg=float(np.median(_rotation_errors(ours, true, alignment))),
         scale_error=1 / alignment.scale - 1,
+        tilt_deg=float(np.degrees(np.arccos(np.clip(alignment.rotation[1, 1], -1, 1)))),
+        floor_error_m=_floor_error(alignment, _centres(true)),
         abs_rel=errors.abs_rel,
         delta_1_25=errors.delta,
         completeness=errors.completeness,
@@ -163,6 +171,11 @@ def _rotation_errors(ours: Float64, true: Float64, alignment: Similarity) -> Flo
     cosine = (np.trace(relative, axis1=1, axis2=2) - 1) / 2
     errors: Float64 = np.degrees(np.arccos(np.clip(cosine, -1, 1)))
     return errors
+
+
+def _floor_error(alignment: Similarity, cameras: Float64) -> float:
+    below = cameras.mean(axis=0) * [1, 0, 1]
+    return float(((below - alignment.translation) @ alignment.rotation)[1])
 
 
 def _nearest_row(rows: dict[int, int], index: int, extrinsics: Float64) -> int | None:
@@ -251,5 +264,15 @@ def _mesh_scores(model: Path, truth: dict[str, Any], alignment: Similarity) -> t
     samples, _ = trimesh.sample.sample_surface(mesh, _MESH_SAMPLES, seed=1)
     true = truth["points_origin"] + truth["points"].astype(np.float64) * truth["points_step"]
     to_true, _ = cKDTree(true).query(samples, distance_upper_bound=NEAR)
+    right = np.isfinite(to_true) | _on_room(np.asarray(samples), truth["room_size"])
     to_ours, _ = cKDTree(samples).query(true, distance_upper_bound=NEAR)
-    return float(np.isfinite(to_true).mean()), float(np.isfinite(to_ours).mean())
+    return float(right.mean()), float(np.isfinite(to_ours).mean())
+
+
+def _on_room(points: Float64, size: Float64) -> np.ndarray[Any, np.dtype[np.bool_]]:
+    """(P,) whether points lie on the bare room: a box of (width, depth, height) on the middle of its floor."""
+    width, depth, height = size
+    outwards = [np.abs(points[:, 0]) - width / 2, np.abs(points[:, 2]) - depth / 2]
+    upwards = [-points[:, 1], points[:, 1] - height]
+    nearest: np.ndarray[Any, np.dtype[np.bool_]] = np.abs(np.max([*outwards, *upwards], axis=0)) < NEAR
+    return nearest

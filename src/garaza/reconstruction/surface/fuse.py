@@ -6,8 +6,10 @@ import numpy as np
 
 from garaza.reconstruction.prediction import Prediction
 from garaza.reconstruction.progress import Monitor
+from garaza.reconstruction.surface.completion import complete_planes, taken_for_granted
 from garaza.reconstruction.surface.mesh import Mesh
 from garaza.reconstruction.surface.nets import extract
+from garaza.reconstruction.surface.planes import find_planes
 from garaza.reconstruction.surface.support import drop_unsupported
 from garaza.reconstruction.surface.volume import integrate
 
@@ -31,6 +33,10 @@ def fuse(prediction: Prediction, voxel_size: float, monitor: Monitor) -> Mesh:
         float(np.percentile(seen[:: max(1, len(seen) // 1_000_000)], _MIN_WEIGHT_PERCENTILE)) if len(seen) else 1
     )
     monitor.checkpoint()
-    mesh = extract(volume, min_weight)
+    mesh = drop_unsupported(extract(volume, min_weight), prediction, volume.truncation)
     monitor.checkpoint()
-    return drop_unsupported(mesh, prediction, volume.truncation)
+    planes = find_planes(mesh, tolerance=1.5 * volume.voxel_size, min_area=0.4)
+    completed = complete_planes(volume, mesh, planes, min_weight)
+    monitor.checkpoint()
+    mesh = extract(volume, min_weight)
+    return drop_unsupported(mesh, prediction, volume.truncation, taken_for_granted(mesh, volume, planes, completed))

@@ -16,6 +16,8 @@ _SAMPLES = 6000
 _TRIES = 300
 _MAX_PLANES = 16
 _MIN_COSINE = 0.90
+_MERGED_COSINE = 0.985
+"""Of 10 degrees between two planes that may be one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +40,7 @@ def find_planes(mesh: Mesh, tolerance: float, min_area: float) -> list[Plane]:
     """
     normals, areas = face_normals_and_areas(mesh)
     centres = mesh.vertices[mesh.faces].mean(axis=1)
+    members = np.full(len(centres), -1)
     random = np.random.default_rng(_SEED)
     left = areas > 0
     planes: list[Plane] = []
@@ -53,9 +56,32 @@ def find_planes(mesh: Mesh, tolerance: float, min_area: float) -> list[Plane]:
         area = float(areas[on_it].sum())
         if area < min_area:
             break
+        members[on_it] = len(planes)
         planes.append(Plane(normal, offset, area))
         left &= ~on_it
-    return planes
+    return _merged(planes, members, centres, areas, 2 * tolerance)
+
+
+def _merged(
+    planes: list[Plane], members: NDArray[np.int64], centres: Float32, areas: Float32, tolerance: float
+) -> list[Plane]:
+    """Planes that are one wall, bent by the noise of its depth, made one: where one fits them all to `tolerance`."""
+    parts = [(plane, members == number) for number, plane in enumerate(planes)]
+    whole: list[Plane] = []
+    while parts:
+        plane, faces = parts.pop(0)
+        for number, (other, other_faces) in enumerate(parts):
+            if plane.normal @ other.normal < _MERGED_COSINE:
+                continue
+            both = faces | other_faces
+            normal, offset = _fitted(centres[both], areas[both], plane.normal)
+            off = np.abs(centres @ normal - offset)
+            if all(np.average(off[part], weights=areas[part]) < tolerance for part in (faces, other_faces)):
+                parts[number] = Plane(normal, offset, plane.area + other.area), both
+                break
+        else:
+            whole.append(plane)
+    return sorted(whole, key=lambda plane: -plane.area)
 
 
 def _best(
@@ -88,14 +114,17 @@ def _refine(
         on_it = (np.abs(centres @ normal - offset) < tolerance) & (normals @ normal > _MIN_COSINE)
         if on_it.sum() < 10:
             break
-        weights = areas[on_it].astype(np.float64)
-        points = centres[on_it].astype(np.float64)
-        mean = np.average(points, axis=0, weights=weights)
-        _, axes = np.linalg.eigh(np.cov(points.T, aweights=weights))
-        fitted = axes[:, 0]
-        normal = fitted if fitted @ normal > 0 else -fitted
-        offset = float(mean @ normal)
+        normal, offset = _fitted(centres[on_it], areas[on_it], normal)
     return normal, offset
+
+
+def _fitted(points: Float32, areas: Float32, towards: Float64) -> tuple[Float64, float]:
+    """Least squares, weighted by area; the normal on the side of `towards`."""
+    weights, where = areas.astype(np.float64), points.astype(np.float64)
+    mean = np.average(where, axis=0, weights=weights)
+    _, axes = np.linalg.eigh(np.cov(where.T, aweights=weights))
+    normal: Float64 = axes[:, 0] if axes[:, 0] @ towards > 0 else -axes[:, 0]
+    return normal, float(mean @ normal)
 
 
 def snap(mesh: Mesh, planes: list[Plane], reach: float) -> Mesh:

@@ -13,13 +13,21 @@ from garaza.reconstruction.surface.topology import keep_faces
 _MIN_COSINE = 0.1
 
 
-def drop_unsupported(mesh: Mesh, prediction: Prediction, tolerance: float) -> Mesh:
+def drop_unsupported(
+    mesh: Mesh, prediction: Prediction, tolerance: float, granted: NDArray[np.bool_] | None = None
+) -> Mesh:
     """Keep faces with corners that some view measured, from the front, within `tolerance` metres.
 
     Behind every surface the field turns positive again where a stray pixel saw through it, which makes a false shell
     that faces away from all cameras. This removes it, and floaters with it.
+
+    Args:
+        tolerance: metres.
+        granted: (V,) vertices that need no view to speak for them.
     """
     supported = supporting_views(mesh, prediction, tolerance) > 0
+    if granted is not None:
+        supported |= granted
     keep = np.all(supported[mesh.faces], axis=1)
     return keep_faces(mesh, keep)
 

@@ -15,6 +15,8 @@ from garaza.reconstruction.surface.normals import face_normals_and_areas
 _MIN_COSINE = 0.12
 _SLACK = 0.015
 """Relative distance by which something must be nearer to hide a face: neighbours on a bumpy surface don't count."""
+_HIDDEN = 0.05
+"""Relative distance by which a measured depth must be nearer to mean that something else was seen."""
 _BORDER_PIXELS = 3.0
 
 
@@ -43,6 +45,7 @@ def view_quality(mesh: Mesh, prediction: Prediction, monitor: Monitor) -> Float3
     cameras = camera_centres(prediction.extrinsics).astype(np.float32)
     height, width = prediction.images.shape[1:3]
     quality = np.zeros((len(mesh.faces), len(cameras)), np.float32)
+    measured, hidden = np.zeros(len(mesh.faces), np.bool_), np.zeros(len(mesh.faces), np.bool_)
     for view, camera in enumerate(cameras):
         monitor.report(0.3 * view / len(cameras), "Choosing the best picture of each spot", view, len(cameras))
         pixels, z = project(mesh.vertices, prediction.intrinsics[view], prediction.extrinsics[view])
@@ -60,10 +63,28 @@ def view_quality(mesh: Mesh, prediction: Prediction, monitor: Monitor) -> Float3
         if len(faces) == 0:
             continue
         faces = faces[_unhidden(scene, camera, rays[faces], distances[faces])]
+        depth, z = _depth_at(prediction, view, centres[faces])
+        before = (depth > 0) & (depth < z * (1 - _HIDDEN))
+        measured[faces[(depth > 0) & ~before]] = True
+        hidden[faces[before]] = True
+        faces, unsure = faces[~before], depth[~before] == 0
         a, b, c = (pixels[mesh.faces[faces, corner]] for corner in range(3))
         area = np.abs((b[:, 0] - a[:, 0]) * (c[:, 1] - a[:, 1]) - (b[:, 1] - a[:, 1]) * (c[:, 0] - a[:, 0])) / 2
-        quality[faces, view] = np.maximum(area, 1e-3)
-    return quality
+        quality[faces, view] = np.where(unsure, -1, 1) * np.maximum(area, 1e-3)
+    # The mesh alone doesn't say who sees what: a thin or shiny thing that is missing in it would be painted on the wall
+    # behind. So views that measured a face come first; those that have no depth there count only where none did, and
+    # not where others saw something before it.
+    quality[measured | hidden] = np.maximum(quality[measured | hidden], 0)
+    return np.abs(quality)
+
+
+def _depth_at(prediction: Prediction, view: int, points: Float32) -> tuple[Float32, Float32]:
+    """(P,) what the view measured in the direction of each point, 0: nothing; and (P,) the point's own depth."""
+    pixels, z = project(points, prediction.depth_intrinsics[view], prediction.extrinsics[view])
+    depth = prediction.depth[view]
+    column = np.clip(np.rint(pixels[:, 0]), 0, depth.shape[1] - 1).astype(np.int32)
+    row = np.clip(np.rint(pixels[:, 1]), 0, depth.shape[0] - 1).astype(np.int32)
+    return depth[row, column], z
 
 
 def _unhidden(
