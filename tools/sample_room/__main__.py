@@ -18,7 +18,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("out", type=Path, help="the MP4 to write, or a folder for --stills")
     parser.add_argument("--seed", type=int, default=SAMPLE_SEED)
-    parser.add_argument("--size", type=int, nargs=2, default=(1280, 720), metavar=("WIDTH", "HEIGHT"))
+    parser.add_argument("--size", type=int, nargs=2, default=(720, 1280), metavar=("WIDTH", "HEIGHT"))
     parser.add_argument("--frames", type=int, default=384)
     parser.add_argument("--rate", type=int, default=24)
     parser.add_argument("--quality", choices=sorted(QUALITIES), default="fine")

@@ -59,11 +59,12 @@ class Lens:
 
 
 def phone_lens(width: int, height: int, rng: np.random.Generator) -> Lens:
-    """A phone's main camera while filming: 66° to 69° across, slight barrel distortion, principal point off centre."""
-    focal = width / 2 / np.tan(np.radians(rng.uniform(66, 69)) / 2)
+    """A phone's main camera while filming: 66° to 69° along the longer side, slight barrel distortion, off centre."""
+    longer = max(width, height)
+    focal = longer / 2 / np.tan(np.radians(rng.uniform(66, 69)) / 2)
     off_x, off_y = rng.uniform(-0.006, 0.006, 2)
     return Lens(
-        width, height, float(focal), (0.5 + off_x) * width - 0.5, 0.5 * height + off_y * width - 0.5,
+        width, height, float(focal), 0.5 * width + off_x * longer - 0.5, 0.5 * height + off_y * longer - 0.5,
         float(rng.uniform(-0.055, -0.035)), float(rng.uniform(0.006, 0.012)),
     )  # fmt: skip
 

@@ -33,8 +33,8 @@ class ClipSettings:
     """What is filmed, and how large."""
 
     seed: int
-    width: int = 1280
-    height: int = 720
+    width: int = 720
+    height: int = 1280
     frames: int = 384
     rate: int = 24
 

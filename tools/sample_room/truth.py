@@ -27,7 +27,8 @@ import numpy as np
 from tools.sample_room.patches import Array
 from tools.sample_room.render import Studio
 
-DEPTH_WIDTH, DEPTH_HEIGHT = 320, 180
+DEPTH_SIZE = 320
+"""Pixels along the longer side of a depth map."""
 POINT_SPACING = 0.028
 POINTS_STEP = 0.0002
 _POINT_FRAMES = 48
@@ -36,8 +37,8 @@ _POINT_FRAMES = 48
 def write_truth(path: Path, studio: Studio, depth_every: int) -> None:
     """Write the truth of the clip that `studio` films."""
     clip = studio.clip
-    width = min(DEPTH_WIDTH, clip.width)
-    height = round(width * clip.height / clip.width)
+    scale = min(1, DEPTH_SIZE / max(clip.width, clip.height))
+    width, height = round(scale * clip.width), round(scale * clip.height)
     depth_frames = np.arange(depth_every // 2, clip.frames, depth_every, dtype=np.int32)
     depth = [studio.depth(int(frame), width, height)[0] for frame in depth_frames]
     points = _visible_points(studio, width, height)
