@@ -9,7 +9,7 @@ import ipaddress
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, Field, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 GIB = 1 << 30
@@ -21,7 +21,7 @@ class ServerSettings(BaseModel):
     host: str = "127.0.0.1"
     port: Annotated[int, Field(ge=0, le=65535)] = 8000
     """0: any free port; the one taken is printed."""
-    shutdown_seconds: Annotated[float, Field(ge=0, le=600)] = 10
+    shutdown_seconds: Annotated[int, Field(ge=0, le=600)] = 10
     """How long requests that have begun may take to end after SIGTERM."""
 
 
@@ -67,6 +67,13 @@ class JobSettings(BaseModel):
     """Wait before the second attempt; doubled for each one after."""
     max_queued: Annotated[int, Field(ge=1, le=1_000_000)] = 1000
     """Jobs waiting at most; more are answered 503."""
+
+    @model_validator(mode="after")
+    def _lease_outlives_heartbeats(self) -> JobSettings:
+        if self.lease_seconds < 3 * self.heartbeat_seconds:
+            msg = "lease_seconds must be at least three times heartbeat_seconds: a worker is late now and then"
+            raise ValueError(msg)
+        return self
 
 
 class AccountSettings(BaseModel):

@@ -168,7 +168,7 @@ async def test_an_expired_job_is_gone_for_clients_before_it_is_swept(queue: Queu
         await queue.state(job_id)
     assert caught.value.status == 404
     async with queue.database.write() as session:
-        assert await queue.jobs.delete_expired(session) == [job_id]
+        assert await queue.jobs.delete_expired(session, 10) == [job_id]
 
 
 async def test_queue_positions_count_what_runs_and_what_waits_before(queue: Queue) -> None:

@@ -253,6 +253,7 @@ def test_an_engine_that_crashes_is_tried_again_and_then_given_up(server: Server)
         ({"max_frames": "many"}, "max_frames"),
         ({"known_length": "elephant:3"}, "known_length"),
         ({"known_length": "ceiling:-1"}, "known_length"),
+        ({"known_length": "points:0,0,0:1,0,0:1"}, "known_length"),
     ],
 )
 def test_options_out_of_bounds_queue_nothing(server: Server, request_: dict[str, object], part: str) -> None:

@@ -133,8 +133,8 @@ class JobService:
         await self.get(session, job_id)
         await self._jobs.delete(session, job_id)
 
-    async def delete_expired(self, session: WriteSession, limit: int = 100) -> list[str]:
-        """Forget scans whose time has come; the caller removes their files."""
+    async def delete_expired(self, session: WriteSession, limit: int) -> list[str]:
+        """Forget up to `limit` scans whose time has come; the caller removes their files."""
         ids = list(await self._jobs.expired(session, self._clock(), limit))
         for job_id in ids:
             await self._jobs.delete(session, job_id)

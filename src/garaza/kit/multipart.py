@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import errno
+import os
 import re
 import unicodedata
 from collections.abc import AsyncIterator
@@ -87,6 +88,13 @@ async def _receive(body: AsyncIterator[bytes], parser: MultipartParser, form: _F
             await asyncio.to_thread(form.write_to, file)
     parser.finalize()
     await asyncio.to_thread(form.write_to, file)
+    # A row will say that the file is here: it must be so after a power cut too.
+    await asyncio.to_thread(_sync, file)
+
+
+def _sync(file: BinaryIO) -> None:
+    file.flush()
+    os.fsync(file.fileno())
 
 
 class _Form:

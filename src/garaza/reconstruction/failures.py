@@ -42,7 +42,7 @@ class NoVideoTrack(ReconstructionFailure):
 
 
 class TooLarge(ReconstructionFailure):
-    reason = "too_large"
+    reason = "picture_too_large"
     message = "The picture of this video is too large."
     advice = "Film in 4K or less (up to 8192 pixels on the longer side)."
 

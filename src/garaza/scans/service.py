@@ -29,6 +29,7 @@ from garaza.scans.schemas import (
 
 KNOWN_LENGTH_UNCERTAINTY = 0.01
 """Relative: what tapping two points and reading a tape measure leave."""
+_EXPIRED_AT_ONCE = 100
 
 
 class ScanService:
@@ -116,11 +117,16 @@ class ScanService:
 
     async def delete_expired(self) -> int:
         """Forget guests' scans whose day is over."""
-        async with self._database.write() as session:
-            ids = await self._jobs.delete_expired(session)
-        for job_id in ids:
-            await self.remove_files(job_id)
-        return len(ids)
+        count = 0
+        while True:
+            # Some at a time: others want to write meanwhile.
+            async with self._database.write() as session:
+                ids = await self._jobs.delete_expired(session, _EXPIRED_AT_ONCE)
+            for job_id in ids:
+                await self.remove_files(job_id)
+            count += len(ids)
+            if len(ids) < _EXPIRED_AT_ONCE:
+                return count
 
     async def remove_files(self, job_id: str) -> None:
         """The video and all results of a scan that has no row any more."""

@@ -48,7 +48,11 @@ class UploadService:
             GarazaError: what is wrong with it; nothing is left behind.
         """
         if not self._settings.guests_allowed:
-            raise GarazaError(401, "account_needed", "Uploads need an account here. Sign in and try again.")
+            raise GarazaError(
+                401,
+                "guests_off",
+                "Uploads without an account are off on this server. Whoever runs it can allow them.",
+            )
         self._refuse_size(content_length)
         path = self._data.new_incoming()
         received = await self._receive(body, content_type, path)
@@ -67,7 +71,7 @@ class UploadService:
     def _too_large(self) -> GarazaError:
         limit = self._settings.uploads.max_bytes
         detail = f"Videos may have {limit / 1e9:.1f} GB at most. Film a shorter one, or in a lower resolution."
-        return GarazaError(413, "too_large", detail, max_bytes=limit)
+        return GarazaError(413, "file_too_large", detail, max_bytes=limit)
 
     async def _receive(self, body: AsyncIterator[bytes], content_type: str, path: Path) -> ReceivedFile:
         try:

@@ -14,8 +14,6 @@ DISTANCE, DISTANCE_SIGMA = 1.2, 0.6
 """Metres from which things without a floor are photographed; hardly more than an order of magnitude."""
 
 _HEIGHTS = {"ceiling": (1.5, 15.0), "camera": (0.2, 3.5)}
-_MIN_LENGTH, _MAX_LENGTH = 0.02, 100.0
-_MAX_COORDINATE = 10_000.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,8 +24,8 @@ class Scale:
     """True only where a length was measured by somebody; an estimate is never called metric."""
     metres_per_unit: float
     source: str
-    """"known_length", "engine", "assumed_camera_height", "assumed_room_height" (camera and ceiling together) or
-    "assumed_distance" (no floor was recognised)."""
+    """"known_length", "given_factor" (somebody said what a unit is), "engine", "assumed_camera_height",
+    "assumed_room_height" (camera and ceiling together) or "assumed_distance" (no floor was recognised)."""
     uncertainty: float
     """Relative, one standard deviation."""
 
@@ -37,15 +35,12 @@ class KnownLength:
     """A length that somebody knows, as `parse` reads it."""
 
     kind: str
-    """"ceiling": from the floor to the ceiling; "camera": from the floor to the camera; "points": between two."""
+    """"ceiling": from the floor to the ceiling; "camera": from the floor to the camera."""
     metres: float
-    first: tuple[float, float, float] | None = None
-    second: tuple[float, float, float] | None = None
-    """Of "points": where, in the model's own units and axes."""
 
     @classmethod
     def parse(cls, text: str) -> KnownLength:
-        """Read "ceiling:2.5", "camera:1.55" or "points:x,y,z:x,y,z:0.9" (metres last).
+        """Read "ceiling:2.5" or "camera:1.55", in metres.
 
         Raises:
             ValueError: in words for the person who typed it.
@@ -54,9 +49,7 @@ class KnownLength:
         kind = kind.lower()
         if kind in _HEIGHTS and len(rest) == 1:
             return cls.height(kind, _number(rest[0]))
-        if kind == "points" and len(rest) == 3:
-            return cls.between(_point(rest[0]), _point(rest[1]), _number(rest[2]))
-        msg = 'write "ceiling:2.5", "camera:1.5" or "points:x,y,z:x,y,z:0.9", lengths in metres'
+        msg = 'write "ceiling:2.5" or "camera:1.5", in metres'
         raise ValueError(msg)
 
     @classmethod
@@ -67,22 +60,6 @@ class KnownLength:
             msg = f"the {kind}'s height must be between {low} and {high} metres"
             raise ValueError(msg)
         return cls(kind, metres)
-
-    @classmethod
-    def between(
-        cls, first: tuple[float, float, float], second: tuple[float, float, float], metres: float
-    ) -> KnownLength:
-        """From one point of the model to another. Raises `ValueError` for a length or points that can't be used."""
-        if not _MIN_LENGTH <= metres <= _MAX_LENGTH:
-            msg = f"the length must be between {_MIN_LENGTH} and {_MAX_LENGTH} metres"
-            raise ValueError(msg)
-        if any(not math.isfinite(v) or abs(v) > _MAX_COORDINATE for v in (*first, *second)):
-            msg = f"coordinates must be between -{_MAX_COORDINATE:.0f} and {_MAX_COORDINATE:.0f}"
-            raise ValueError(msg)
-        if math.dist(first, second) < 1e-3:
-            msg = "the two points are one"
-            raise ValueError(msg)
-        return cls("points", metres, first, second)
 
 
 def estimate_scale(
@@ -123,11 +100,7 @@ def scale_from_known_length(known: KnownLength, camera_height: float, ceiling_he
     Raises:
         ValueError: the length isn't in the model, or would make the model absurdly large or small.
     """
-    if known.kind == "points":
-        assert known.first is not None
-        assert known.second is not None
-        measured, sigma = math.dist(known.first, known.second), 0.01 + 0.01 / known.metres
-    elif known.kind == "ceiling":
+    if known.kind == "ceiling":
         if ceiling_height is None:
             msg = "no ceiling was recognised in this model; give another length"
             raise ValueError(msg)
@@ -151,12 +124,3 @@ def _number(text: str) -> float:
         msg = f"{text[:40]!r} is not a number like 2.5"
         raise ValueError(msg)
     return float(text)
-
-
-def _point(text: str) -> tuple[float, float, float]:
-    parts = text.split(",")
-    if len(parts) != 3:
-        msg = f"{text[:60]!r} is not a point like 0.5,1,-2"
-        raise ValueError(msg)
-    x, y, z = (_number(part) for part in parts)
-    return x, y, z

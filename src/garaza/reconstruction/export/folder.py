@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -86,7 +87,15 @@ def finish(folder: Path, result: Result) -> Result:
     paths = sorted(path for path in folder.rglob("*") if path.is_file() and path.name != RESULT_FILE)
     complete = result.with_files([describe_file(folder, path) for path in paths])
     (folder / RESULT_FILE).write_text(complete.to_json(), encoding="utf-8")
+    # Whoever renames the folder into place says that it is complete: it must be so after a power cut too.
+    for path in [*paths, folder / RESULT_FILE]:
+        _sync(path)
     return complete
+
+
+def _sync(path: Path) -> None:
+    with path.open("rb") as file:
+        os.fsync(file.fileno())
 
 
 def _write_models(
