@@ -21,7 +21,7 @@ _SMOOTHNESS = 0.15
 _RIDGE = 1e-4
 _ITERATIONS = 200
 _LIMIT = 60.0
-_DIFFUSION_ROUNDS = 120
+_SPREADING_ITERATIONS = 600
 
 
 def corner_colours(charts: Charts, prediction: Prediction, gains: Float32) -> Float32:
@@ -84,16 +84,21 @@ def fill_unseen(mesh: Mesh, charts: Charts, colours: Float32) -> Float32:
         axis=1,
     )
     weight = np.bincount(charts.corner_vertex[known], minlength=count)
-    fixed = weight > 0
-    vertex = np.where(fixed[:, None], total / np.maximum(weight, 1)[:, None], everywhere)
+    vertex = total / np.maximum(weight, 1)[:, None]
+    free = np.nonzero(weight == 0)[0]
     lines, _ = edges(mesh.faces)
-    links = coo_array((np.ones(len(lines)), (lines[:, 0], lines[:, 1])), shape=(count, count))
-    links = (links + links.T).tocsr()
-    degree = np.maximum(np.asarray(links.sum(axis=1)).ravel(), 1)[:, None]
-    for _ in range(_DIFFUSION_ROUNDS):
-        vertex = np.where(fixed[:, None], vertex, (links @ vertex) / degree)
+    laplacian = _laplacian(lines[:, 0], lines[:, 1], count)[free]
+    # The colour of each free vertex is the mean of its neighbours'. The ridge is for parts that touch nothing seen.
+    inner = (laplacian[:, free] + _RIDGE * diags_array(np.ones(len(free)))).tocsr()
+    preconditioner = diags_array(1.0 / inner.diagonal())
+    for channel in range(3):
+        target = _RIDGE * everywhere[channel] - laplacian @ vertex[:, channel]
+        start = np.full(len(free), everywhere[channel])
+        vertex[free, channel], _ = cg(
+            inner, target, x0=start, rtol=1e-4, maxiter=_SPREADING_ITERATIONS, M=preconditioner
+        )
     filled = colours.copy()
-    filled[~known] = vertex[charts.corner_vertex[~known]]
+    filled[~known] = np.clip(vertex, 0, 255)[charts.corner_vertex[~known]]
     return filled
 
 
