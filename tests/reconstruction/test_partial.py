@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 from pathlib import Path
@@ -52,12 +53,25 @@ def test_a_failure_leaves_the_earlier_result(tmp_path: Path) -> None:
 def test_an_earlier_result_is_replaced(tmp_path: Path) -> None:
     out = tmp_path / "out"
     out.mkdir()
-    write_result(out, "old")
-    (out / "only-in-old").touch()
+    write_result(out, json.dumps({"files": [{"path": "depth/only-in-old"}]}))
+    (out / "depth").mkdir()
+    (out / "depth" / "only-in-old").touch()
+    (out / ".DS_Store").touch()
     with complete_or_nothing(out) as partial:
         write_result(partial, "new")
     assert [path.name for path in out.iterdir()] == [RESULT_FILE]
     assert list(tmp_path.iterdir()) == [out]
+
+
+@pytest.mark.parametrize("old", ["old", "{}", '{"files": [{"path": "model.glb"}]}'])
+def test_what_somebody_put_beside_an_earlier_result_is_not_lost(tmp_path: Path, old: str) -> None:
+    out = tmp_path / "out"
+    (out / "notes").mkdir(parents=True)
+    write_result(out, old)
+    (out / "notes" / "precious").touch()
+    with pytest.raises(FileExistsError, match="notes/precious"), complete_or_nothing(out):
+        pytest.fail("must not get this far")
+    assert (out / "notes" / "precious").exists()
 
 
 @pytest.mark.parametrize("kind", ["file", "folder", "broken link"])

@@ -67,20 +67,25 @@ class Server:
         }
         self.start()
 
-    def start(self) -> None:
-        """Start the process; returns once it listens."""
+    def start(self, port: int = 0) -> None:
+        """Start the process; returns once it listens. `port`: the one it had before, for clients that come back."""
         self.log = (self.control / "log").open("a")
-        self.process = self.spawn("serve", stdout=subprocess.PIPE)
+        self.process = self.spawn("serve", "--port", str(port), stdout=subprocess.PIPE)
         assert self.process.stdout is not None
         line = self.process.stdout.readline()
         assert line.startswith("Garaza is at http://127.0.0.1:"), (line, (self.control / "log").read_text())
         self.address = line.split()[-1]
         self.client = httpx2.Client(base_url=self.address, timeout=PATIENCE_SECONDS, trust_env=False)
 
-    def spawn(self, command: str, stdout: Any = None) -> subprocess.Popen[str]:
+    @property
+    def port(self) -> int:
+        """Where it listens, or listened last."""
+        return int(self.address.rsplit(":", 1)[1])
+
+    def spawn(self, command: str, *options: str, stdout: Any = None) -> subprocess.Popen[str]:
         """Another process on the same data directory."""
         return subprocess.Popen(
-            [sys.executable, "-m", "tests.service.service_process", command, "--data-dir", str(self.data)],
+            [sys.executable, "-m", "tests.service.service_process", command, "--data-dir", str(self.data), *options],
             cwd=ROOT,
             env=self.environment,
             stdout=stdout,

@@ -31,10 +31,11 @@ def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("command", choices=["serve", "worker"])
     parser.add_argument("--data-dir", type=Path)
+    parser.add_argument("--port", type=int, default=0)
     parser.add_argument("--owner", default="worker-alone")
     parser.add_argument("--supervised", action="store_true")
     given = parser.parse_args()
-    settings = load_settings(given.data_dir, server={"port": 0})
+    settings = load_settings(given.data_dir, server={"port": given.port})
     configure_logging()
     parts = parts_of(settings)
     if given.command == "serve":

@@ -99,11 +99,10 @@ def test_several_may_listen_and_may_leave(server: Server) -> None:
     job_id = server.new_scan()
     server.hold(job_id)
     with server.socket(job_id) as one, server.socket(job_id) as other:
-        leaving = server.socket(job_id)
-        server.process_scan(job_id)
-        read_until(leaving, "frames")
-        leaving.send("what a client says is read past")
-        leaving.close()
+        with server.socket(job_id) as leaving:
+            server.process_scan(job_id)
+            read_until(leaving, "frames")
+            leaving.send("what a client says is read past")
         server.let_go(job_id)
         ends = [read_all(socket)[0][-1] for socket in (one, other)]
     assert ends[0] == ends[1]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from garaza.cli.common import DataDir, load_settings
+from garaza.cli.common import DataDir, data_errors_told, load_settings
 
 db_app = typer.Typer(help="Look after the database.", no_args_is_help=True)
 
@@ -17,5 +17,7 @@ def upgrade(data_dir: DataDir = None) -> None:
     from garaza.migrations import PACKAGE  # noqa: PLC0415
 
     data = DataDirectory(load_settings(data_dir).data_dir)
-    data.create()
-    typer.echo(f"The database is at revision {run(data.database, PACKAGE)}.")
+    with data_errors_told(data.root):
+        data.create()
+        revision = run(data.database, PACKAGE)
+    typer.echo(f"The database is at revision {revision}.")

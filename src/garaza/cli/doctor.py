@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import platform
-import socket
 import subprocess
 import sys
 import tempfile
@@ -13,10 +12,16 @@ from pathlib import Path
 import typer
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from garaza.cli.common import DataDir, load_settings
+from garaza.cli.listening import CannotListen, listen
 
 _CODECS = ("h264", "hevc", "vp9", "av1")
+
+
+class _Unfit(Exception):
+    """What is wrong, in words that need no name of an exception beside them."""
 
 
 def doctor(data_dir: DataDir = None) -> None:
@@ -35,10 +40,11 @@ def doctor(data_dir: DataDir = None) -> None:
     healthy = True
     for name, check in checks.items():
         try:
-            table.add_row("[green]✓[/]", name, check())
+            table.add_row(Text("✓", "green"), name, Text(check()))
         except Exception as error:  # noqa: BLE001 - whatever is wrong is what was asked for
             healthy = False
-            table.add_row("[red]✗[/]", name, f"{type(error).__name__}: {error}")
+            told = str(error) if isinstance(error, _Unfit | CannotListen) else f"{type(error).__name__}: {error}"
+            table.add_row(Text("✗", "red"), name, Text(told))
     Console().print(table)
     if not healthy:
         raise typer.Exit(1)
@@ -49,8 +55,7 @@ def _decoders() -> str:
 
     missing = [name for name in _CODECS if not _has_decoder(name)]
     if missing:
-        msg = f"no decoder for {', '.join(missing)}"
-        raise RuntimeError(msg)
+        raise _Unfit(f"no decoder for {', '.join(missing)}")
     return f"{', '.join(_CODECS)} (PyAV {av.__version__})"
 
 
@@ -70,8 +75,7 @@ def _version_in_child(module: str) -> str:
     script = f"import {module}; print({module}.__version__)"
     child = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=60, check=False)
     if child.returncode != 0:
-        msg = (child.stderr.strip().splitlines() or [f"exit code {child.returncode}"])[-1]
-        raise RuntimeError(msg)
+        raise _Unfit((child.stderr.strip().splitlines() or [f"exit code {child.returncode}"])[-1])
     return f"{module} {child.stdout.strip()}"
 
 
@@ -79,34 +83,40 @@ def _data_directory(folder: Path, needed_bytes: int) -> str:
     from garaza.kit.storage import DataDirectory  # noqa: PLC0415
 
     existing = next(path for path in [folder, *folder.parents] if path.exists())
-    with tempfile.NamedTemporaryFile(dir=existing):
-        pass
+    if not existing.is_dir():
+        raise _Unfit(f"{existing} is a file; choose a folder with --data-dir")
+    try:
+        with tempfile.NamedTemporaryFile(dir=existing):
+            pass
+    except OSError as error:
+        raise _Unfit(f"can't write in {existing}: {error.strerror}; choose another folder with --data-dir") from error
     free = DataDirectory(existing).free_bytes()
     if free < needed_bytes:
-        msg = f"only {free / 1e9:.1f} GB free below {folder}; uploads are refused under {needed_bytes / 1e9:.1f} GB"
-        raise RuntimeError(msg)
+        raise _Unfit(
+            f"only {free / 1e9:.1f} GB free below {folder}; uploads are refused under {needed_bytes / 1e9:.1f} GB"
+        )
     return f"{folder}, {free / 1e9:.0f} GB free"
 
 
 def _database(folder: Path) -> str:
-    from garaza.kit.migrate import current, head  # noqa: PLC0415
+    from sqlalchemy.exc import DBAPIError  # noqa: PLC0415
+
+    from garaza.kit.migrate import current, head, known  # noqa: PLC0415
     from garaza.kit.storage import DataDirectory  # noqa: PLC0415
     from garaza.migrations import PACKAGE  # noqa: PLC0415
 
     path = DataDirectory(folder).database
     if not path.exists():
         return "none yet; made at the first start"
-    found, wanted = current(path), head(PACKAGE)
+    try:
+        found, wanted = current(path), head(PACKAGE)
+    except DBAPIError as error:
+        raise _Unfit(f"{path}: {error.orig}; put a backup in its place") from error
+    if found is not None and found not in known(PACKAGE):
+        raise _Unfit(f"at revision {found}, of a newer version of Garaza; update this one")
     return f"at revision {found}" if found == wanted else f"at revision {found}; goes to {wanted} at the next start"
 
 
 def _port(host: str, port: int) -> str:
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    with socket.socket(family, socket.SOCK_STREAM) as listener:
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            listener.bind((host, port))
-        except OSError as error:
-            msg = f"{host}, port {port}: {error.strerror}; choose another with --port, or look who has it"
-            raise RuntimeError(msg) from None
-    return f"{port} on {host} is free"
+    listen(host, port).close()
+    return f"{port} on {host} is free" if port else f"a free one on {host}, chosen at each start"

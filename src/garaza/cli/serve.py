@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
-from garaza.cli.common import DataDir, configure_logging, load_settings
+from garaza.cli.common import DataDir, configure_logging, data_errors_told, load_settings, refuse
+from garaza.cli.listening import CannotListen, listen
 
 if TYPE_CHECKING:
     from garaza.settings import Settings
@@ -37,23 +38,29 @@ def run_service(settings: Settings, parts: Parts | None = None) -> None:
     import filelock  # noqa: PLC0415
     import uvicorn  # noqa: PLC0415
 
-    from garaza.app import create_app  # noqa: PLC0415
+    from garaza.app import create_app, prepare  # noqa: PLC0415
     from garaza.cli.announcing_server import AnnouncingServer  # noqa: PLC0415
+    from garaza.wiring import make_parts  # noqa: PLC0415
 
-    settings.data_dir.mkdir(parents=True, exist_ok=True)
-    lock = filelock.FileLock(settings.data_dir / "serve.lock")
-    try:
-        lock.acquire(timeout=0)
-    except filelock.Timeout:
-        typer.echo(f"Another Garaza is serving {settings.data_dir} already.", err=True)
-        raise typer.Exit(1) from None
+    parts = parts or make_parts(settings)
+    lock = filelock.FileLock(parts.data.root / "serve.lock")
+    with data_errors_told(parts.data.root):
+        parts.data.create()
+        try:
+            lock.acquire(timeout=0)
+        except filelock.Timeout:
+            refuse(f"Another Garaza is serving {parts.data.root} already. Choose another folder with --data-dir.")
+        prepare(parts)
     if not settings.guests_allowed:
         typer.echo(
             "Uploads without an account are off, as others can reach this address. "
             "GARAZA_ACCOUNTS__GUESTS=true lets everybody who can reach it upload.",
             err=True,
         )
-    listener = _listen(settings.server.host, settings.server.port)
+    try:
+        listener = listen(settings.server.host, settings.server.port)
+    except CannotListen as error:
+        refuse(str(error))
     config = uvicorn.Config(
         create_app(settings, parts),
         ws="websockets-sansio",
@@ -76,20 +83,6 @@ def _end(_number: int, _frame: FrameType | None) -> NoReturn:
     sys.exit(0)
 
 
-def _listen(host: str, port: int) -> socket.socket:
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    listener = socket.socket(family, socket.SOCK_STREAM)
-    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    try:
-        listener.bind((host, port))
-    except OSError as error:
-        typer.echo(
-            f"Can't listen on {host}, port {port}: {error.strerror or error}. Choose another with --port.", err=True
-        )
-        raise typer.Exit(1) from None
-    return listener
-
-
 def _address(host: str, listener: socket.socket) -> str:
-    shown = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(host, f"[{host}]" if ":" in host else host)  # noqa: S104
+    shown = {"": "127.0.0.1", "0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(host, f"[{host}]" if ":" in host else host)  # noqa: S104
     return f"http://{shown}:{listener.getsockname()[1]}"

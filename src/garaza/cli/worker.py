@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from garaza.cli.common import DataDir, configure_logging, load_settings
+from garaza.cli.common import DataDir, configure_logging, data_errors_told, load_settings
 
 if TYPE_CHECKING:
     from garaza.wiring import Parts
@@ -29,7 +29,8 @@ def worker(
     settings = load_settings(data_dir, jobs={} if concurrency is None else {"concurrency": concurrency})
     configure_logging()
     parts = make_parts(settings)
-    prepare(parts)
+    with data_errors_told(parts.data.root):
+        prepare(parts)
     asyncio.run(work(parts, owner, supervised=supervised))
 
 

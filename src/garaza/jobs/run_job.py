@@ -17,7 +17,7 @@ from garaza.kit.storage import DataDirectory, sync_directory
 from garaza.reconstruction.cameras.scale import KnownLength
 from garaza.reconstruction.failures import EngineCrashed, ReconstructionFailure
 from garaza.reconstruction.isolated import reconstruct_isolated
-from garaza.reconstruction.pipeline import Options
+from garaza.reconstruction.options import Options
 from garaza.reconstruction.progress import Cancelled, Progress
 from garaza.reconstruction.quality import Quality
 from garaza.reconstruction.result import RESULT_FILE, Result, describe_file

@@ -63,6 +63,11 @@ def head(package: str) -> str | None:
     return ScriptDirectory.from_config(_config(package)).get_current_head()
 
 
+def known(package: str) -> set[str]:
+    """All revisions that this version of the code has heard of."""
+    return {script.revision for script in ScriptDirectory.from_config(_config(package)).walk_revisions()}
+
+
 def current(database: Path) -> str | None:
     """The revision that the SQLite file `database`, which is there, is at. Changes nothing."""
     engine = create_engine(f"sqlite:///{database}", poolclass=NullPool)

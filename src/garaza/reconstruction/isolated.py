@@ -7,6 +7,7 @@ crash or be killed for memory. In a child process both become ordinary errors.
 from __future__ import annotations
 
 import contextlib
+import errno
 import multiprocessing
 import os
 import shutil
@@ -14,22 +15,27 @@ import signal
 import threading
 import time
 from collections.abc import Callable
+from multiprocessing import resource_tracker
 from multiprocessing.connection import Connection
 from multiprocessing.context import SpawnProcess
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from garaza.reconstruction.failures import EngineCrashed, ReconstructionFailure, failure_from_reason
+from garaza.reconstruction.options import Options
 from garaza.reconstruction.partial import partial_folder
-from garaza.reconstruction.pipeline import Options, reconstruct
 from garaza.reconstruction.progress import Cancelled, Monitor, Progress
-from garaza.reconstruction.result import Result
 
-Work = Callable[[Path, Path, Options, Monitor], Result]
+if TYPE_CHECKING:
+    from garaza.reconstruction.result import Result
+
+Work = Callable[[Path, Path, Options, Monitor], "Result"]
 
 _POLL_SECONDS = 0.1
 _GRACE_SECONDS = 1.0
 """How long a cancelled child may take to stop by itself before it is killed."""
+_DISK_ERRORS = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS}
+"""What the disk has to say to whoever owns it; other errors of the system are crashes."""
 
 
 def reconstruct_isolated(
@@ -38,20 +44,29 @@ def reconstruct_isolated(
     options: Options,
     on_progress: Callable[[Progress], None] | None = None,
     cancelled: Callable[[], bool] | None = None,
-    work: Work = reconstruct,
+    work: Work | None = None,
 ) -> Result:
-    """`pipeline.reconstruct` in a child process; same arguments, result and errors.
+    """`pipeline.reconstruct`, or other `work`, in a child process; same arguments, result and errors.
 
     Cancelling takes `_GRACE_SECONDS` at most, whatever the child is doing. If this process dies, however, the child
     ends too. Its whole process group goes with it, so helpers of an engine are not left behind.
 
     Raises:
         EngineCrashed: the child died of a signal, or of an error that is no `ReconstructionFailure`.
+        OSError: the disk is full, or can't be written to.
     """
     context = multiprocessing.get_context("spawn")
     ours, theirs = context.Pipe()
     child = context.Process(target=_child, args=(work, theirs, source, out, options), daemon=False)
-    child.start()
+    # Until the child is in a process group of its own and deaf to Ctrl-C, one for this terminal would end it with a
+    # traceback while it is still importing. A blocked signal stays blocked in a child; the helper that `start` would
+    # start first, however, unblocks it here.
+    resource_tracker.ensure_running()
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        child.start()
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
     theirs.close()
     try:
         return _follow(child, ours, out, on_progress, cancelled)
@@ -82,6 +97,9 @@ def _follow(
             message = pipe.recv()
         except (EOFError, ConnectionError):
             child.join(_GRACE_SECONDS)
+            if cancelled is not None and cancelled():
+                # Whoever ends all processes of a service at once means the same by it.
+                raise Cancelled from None
             raise EngineCrashed(exit_code=child.exitcode if child.exitcode is not None else "unknown") from None
         if isinstance(message, Progress):
             if on_progress is not None and asked_to_stop_at is None:
@@ -93,11 +111,15 @@ def _follow(
 def _outcome(message: tuple[Any, ...], out: Path) -> Result:
     match message:
         case ("result",):
+            from garaza.reconstruction.result import Result  # noqa: PLC0415 - brings decoders along, so not before
+
             return Result.read(out)
         case ("failure", reason, details):
             raise failure_from_reason(reason, details)
         case ("exists", text):
             raise FileExistsError(text)
+        case ("disk", number, file):
+            raise OSError(number, os.strerror(number), file)
         case _:
             raise Cancelled
 
@@ -114,13 +136,18 @@ def _end(child: SpawnProcess) -> None:
     child.join()
 
 
-def _child(work: Work, pipe: Connection, source: Path, out: Path, options: Options) -> None:
+def _child(work: Work | None, pipe: Connection, source: Path, out: Path, options: Options) -> None:
     os.setpgid(0, 0)
     # Ctrl-C reaches the whole terminal; the parent decides what it means and says so over the pipe.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     stop = threading.Event()
     threading.Thread(target=_watch_parent, args=(pipe, stop), daemon=True).start()
     monitor = Monitor(on_progress=pipe.send, cancelled=stop.is_set)
+    if work is None:
+        # Only here: whoever watches does without the numerical libraries, and without the time that loading them takes.
+        from garaza.reconstruction.pipeline import reconstruct  # noqa: PLC0415
+
+        work = reconstruct
     try:
         work(source, out, options, monitor)
     except Cancelled:
@@ -129,6 +156,10 @@ def _child(work: Work, pipe: Connection, source: Path, out: Path, options: Optio
         _tell(pipe, ("failure", failure.reason, failure.details))
     except FileExistsError as error:
         _tell(pipe, ("exists", str(error)))
+    except OSError as error:
+        if error.errno not in _DISK_ERRORS:
+            raise
+        _tell(pipe, ("disk", error.errno, error.filename))
     else:
         _tell(pipe, ("result",))
 

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import errno
+import json
 import os
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from garaza.reconstruction.result import RESULT_FILE
+RESULT_FILE = "result.json"
+"""What every result has in its folder, and nothing else is expected to have."""
+_OF_FILE_MANAGERS = {".DS_Store", "desktop.ini", "Thumbs.db", ".directory"}
+"""Left in folders by merely looking at them."""
 
 
 def partial_folder(out: Path, pid: int) -> Path:
@@ -48,13 +53,44 @@ def complete_or_nothing(out: Path) -> Iterator[Path]:
 
 
 def refuse_foreign(out: Path) -> None:
-    """Raise `FileExistsError` unless `out` is free, empty, or an earlier result of ours."""
+    """Raise `FileExistsError` unless `out` is free, empty, or an earlier result of ours and nothing else."""
     if not out.exists() and not out.is_symlink():
         return
-    if out.is_dir() and ((out / RESULT_FILE).is_file() or not any(out.iterdir())):
+    if out.is_dir() and not any(out.iterdir()):
         return
-    msg = f"{out} exists and is not an earlier result"
-    raise FileExistsError(msg)
+    if not (out / RESULT_FILE).is_file():
+        msg = f"{out} exists and is not an earlier result"
+        raise FileExistsError(msg)
+    files = {path.relative_to(out).as_posix() for path in out.rglob("*") if not path.is_dir()}
+    if foreign := sorted(files - _listed(out) - _OF_FILE_MANAGERS):
+        msg = f"{out} also holds {foreign[0]}, which is no part of the earlier result and would be lost"
+        raise FileExistsError(msg)
+
+
+def _listed(out: Path) -> set[str]:
+    """What the earlier result in `out` says that it consists of."""
+    try:
+        files = json.loads((out / RESULT_FILE).read_text(encoding="utf-8"))["files"]
+        return {RESULT_FILE, *(str(file["path"]) for file in files)}
+    except (ValueError, LookupError, TypeError):
+        return {RESULT_FILE}
+
+
+def check_place(out: Path) -> None:
+    """Find out before the work whether its result could be put at `out`.
+
+    Raises:
+        FileExistsError: `out` holds something that is not a result of ours.
+        OSError: nothing can be written there.
+    """
+    refuse_foreign(out)
+    out = out.absolute()
+    nearest = next(folder for folder in out.parents if folder.exists())
+    if not nearest.is_dir():
+        raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), str(nearest))
+    probe = partial_folder(nearest / out.name, os.getpid())
+    probe.mkdir()
+    probe.rmdir()
 
 
 def _remove_stale(out: Path) -> None:

@@ -10,10 +10,11 @@ from garaza.reconstruction.cameras.upright import Upright, apply, find_upright
 from garaza.reconstruction.engines import make_engine
 from garaza.reconstruction.export.folder import Finished, write_folder
 from garaza.reconstruction.frames import Keyframes, read_keyframes
+from garaza.reconstruction.options import MAX_FRAMES, MIN_FRAMES, Options
 from garaza.reconstruction.partial import complete_or_nothing
 from garaza.reconstruction.prediction import Prediction
 from garaza.reconstruction.progress import Monitor, Stage
-from garaza.reconstruction.quality import QUALITIES, Quality, QualitySettings
+from garaza.reconstruction.quality import QUALITIES, QualitySettings
 from garaza.reconstruction.result import Result
 from garaza.reconstruction.surface.clean import clean
 from garaza.reconstruction.surface.fuse import fuse
@@ -21,24 +22,13 @@ from garaza.reconstruction.surface.lods import levels
 from garaza.reconstruction.surface.mesh import Mesh, TexturedMesh
 from garaza.reconstruction.texture.bake import bake
 
-MIN_FRAMES, MAX_FRAMES = 8, 512
+__all__ = ["Options", "reconstruct"]
+
 _FEW_REGISTERED = 0.7
 _TEXTURE_DIVISOR = {"full": 1, "medium": 2, "preview": 4}
 """Of the atlas's edge, in each size of the model."""
 _TEXTURE_PART = {"full": (0.0, 0.6), "medium": (0.6, 0.85), "preview": (0.85, 1.0)}
 """Of the stage's work, near enough."""
-
-
-@dataclass(frozen=True, slots=True)
-class Options:
-    """What the caller may choose."""
-
-    quality: Quality = Quality.STANDARD
-    engine: str = "geometric"
-    max_frames: int | None = None
-    """Keyframes at most, MIN_FRAMES to MAX_FRAMES; None: what the quality says."""
-    known_length: KnownLength | None = None
-    """Of kind "ceiling" or "camera": before there is a model nobody can name points of it."""
 
 
 def reconstruct(source: Path, out: Path, options: Options, monitor: Monitor) -> Result:

@@ -9,12 +9,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from garaza.reconstruction import partial
 from garaza.reconstruction.cameras.scale import Scale
 from garaza.reconstruction.frames import SourceInfo
 from garaza.reconstruction.progress import Stage, StageCost
 
 FORMAT_VERSION = 1
-RESULT_FILE = "result.json"
+RESULT_FILE = partial.RESULT_FILE
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,8 +83,9 @@ class ResultFrame:
 class Result:
     """A finished reconstruction.
 
-    Coordinates in all files are in model units: right-handed, y up, floor at y = 0. One unit is
-    `scale.metres_per_unit` metres; the GLBs carry that factor in their root node, so viewers show metres.
+    Right-handed, y up, floor at y = 0. Coordinates of cameras and depth are in model units, of which one is
+    `scale.metres_per_unit` metres; the GLBs carry that factor in their root node, so viewers show metres; `points.ply`
+    and the report are in metres.
     """
 
     engine: str

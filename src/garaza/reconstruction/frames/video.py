@@ -133,6 +133,9 @@ def _video_stream(container: InputContainer) -> VideoStream:
     context = stream.codec_context
     if context is None or context.name not in _DECODERS.split(","):
         raise NotAVideo(why="unknown codec")
+    if context.width == 0 or context.height == 0:
+        # FFmpeg forgets sizes that it finds absurd or beyond its limit: too small is the one thing they aren't.
+        raise NotAVideo(why="no size that can be believed")
     check_picture_size(context.width, context.height)
     context.options = {"max_pixels": str(MAX_PIXELS)}
     context.thread_count = 2
