@@ -33,6 +33,10 @@ export function lengthText(metres: number): string {
   return metres < 1 ? `${Math.max(1, Math.round(metres * 100))} cm` : `${metres.toFixed(2)} m`;
 }
 
+export function percentText(percent: number): string {
+  return `${Math.round(percent)}\u00a0%`;
+}
+
 // `unixSeconds` in the reader's own clock: today's and the next days' by their weekday, later ones by date.
 export function momentText(unixSeconds: number): string {
   const moment = new Date(unixSeconds * 1000);

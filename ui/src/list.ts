@@ -1,7 +1,7 @@
 // The scans this browser knows, kept up to date while any of them is being worked on.
 
 import * as api from "./api";
-import { h, momentText } from "./dom";
+import { h, momentText, percentText } from "./dom";
 import { forget, known, type Known } from "./store";
 
 const PAUSE = 3000;
@@ -20,10 +20,9 @@ export function scanList(): { element: HTMLElement; stop: () => void } {
       else cards.set(scan.id, new Card(scan, found.get(scan.id), () => void refresh()));
     }
     const wanted = scans.map((scan) => cards.get(scan.id)!.element);
-    // Elements stay where they are unless the list changed: moving one takes the focus from it.
-    if (wanted.length !== list.children.length || wanted.some((item, i) => list.children[i] !== item)) {
-      list.replaceChildren(...wanted);
-    }
+    // Those that are in their place stay: moving one takes the focus from it.
+    for (const item of [...list.children]) if (!wanted.some((other) => other === item)) item.remove();
+    wanted.forEach((item, i) => list.children[i] !== item && list.insertBefore(item, list.children[i] ?? null));
     element.hidden = scans.length === 0;
   };
   const refresh = async (): Promise<void> => {
@@ -78,7 +77,7 @@ class Card {
     this.element.replaceChildren(
       found?.status === "completed"
         ? h("img", { src: `/api/assets/${id}/thumbnail.jpg`, alt: "", width: 96, height: 60, loading: "lazy" })
-        : h("span", { class: found?.status === "processing" ? "no-picture working" : "no-picture", "aria-hidden": "true" }),
+        : h("span", { class: `no-picture ${found?.status ?? "gone"}`, "aria-hidden": "true" }),
       h("div", { class: "about" }, found ? h("a", { href: `#/scan/${id}` }, name) : h("strong", {}, name), this.state),
       h("button", { type: "button", class: "plain", "aria-label": `Delete ${name}`, click: () => void this.remove(found) }, "✕"),
     );
@@ -97,6 +96,9 @@ class Card {
       }
     }
     forget(this.scan.id);
+    // Its button goes, and would take a keyboard user's place in the page with it.
+    const neighbour = this.element.nextElementSibling ?? this.element.previousElementSibling;
+    (neighbour?.querySelector("button") ?? document.getElementById("main"))?.focus({ preventScroll: true });
     this.changed();
   }
 }
@@ -106,7 +108,7 @@ function stateText(found: api.Status | undefined): string {
     case undefined:
       return "Expired or deleted";
     case "processing":
-      return found.progress ? `${found.progress.message} · ${Math.round(found.progress.progress)} %` : "Waiting for its turn";
+      return found.progress ? `${found.progress.message} · ${percentText(found.progress.progress)}` : "Waiting for its turn";
     case "completed":
       return found.expires_at ? `Ready · kept until ${momentText(found.expires_at)}` : "Ready";
     case "failed":

@@ -1,7 +1,7 @@
 // Measuring between two points, and correcting the whole model by one length that is known.
 
 import { setScale, type Result } from "./api";
-import { h, lengthText } from "./dom";
+import { announce, h, lengthText } from "./dom";
 import { errorBox } from "./errors";
 import type { Viewer } from "./viewer";
 
@@ -47,6 +47,7 @@ export class Measuring {
       submit.textContent = "Correcting…";
       try {
         await setScale(this.result.job_id, points, Number(input.value));
+        announce("The model was corrected");
         this.corrected();
       } catch (error) {
         problem.replaceChildren(errorBox(error));
@@ -58,7 +59,7 @@ export class Measuring {
       h("p", {}, h("strong", {}, lengthText(metres)), `, give or take ${lengthText(doubt)}. Tap again to measure something else.`),
       h(
         "form",
-        { class: "row", submit: (event) => void correct(event) },
+        { class: "row known", submit: (event) => void correct(event) },
         h("label", { for: "length" }, "Its true length, if you know it, in metres"),
         input,
         submit,

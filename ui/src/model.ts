@@ -1,7 +1,7 @@
 // A finished scan: the model, what to do with it, and how far its lengths can be trusted.
 
 import type { Result, Status } from "./api";
-import { h, momentText, sizeText } from "./dom";
+import { h, momentText, percentText, sizeText } from "./dom";
 import { Measuring } from "./measuring";
 import { deleteButton } from "./scan";
 import type { Viewer } from "./viewer";
@@ -20,7 +20,7 @@ const INSIDE = "Drag to look around, tap where you want to go.";
 export function showModel(main: HTMLElement, result: Result, status: Status, reload: () => void): () => void {
   const poster = h("img", { class: "poster", src: result.poster_url, alt: "" });
   const stage = h("div", { class: "stage" }, poster);
-  const tools = h("div", { class: "tools", role: "toolbar", "aria-label": "View" });
+  const tools = h("div", { class: "tools", role: "group", "aria-label": "View" });
   const hint = h("p", { class: "quiet", id: "hint", role: "status" }, "Loading…");
   const panel = h("div", { class: "panel", "aria-live": "polite" });
   const problem = h("div", {});
@@ -37,8 +37,8 @@ export function showModel(main: HTMLElement, result: Result, status: Status, rel
         downloads(result, status.filename),
         h(
           "div",
-          { class: "between" },
-          h("span", { class: "quiet" }, status.expires_at ? `Kept until ${momentText(status.expires_at)}.` : ""),
+          { class: "keeping" },
+          h("span", { class: "quiet" }, status.expires_at ? `Kept until ${momentText(status.expires_at)}` : ""),
           deleteButton(status.job_id, status.filename, problem),
         ),
         problem,
@@ -76,7 +76,7 @@ function aboutScale({ scale, warnings }: Result): HTMLElement {
       "p",
       {},
       h("span", { class: scale.metric ? "badge good" : "badge" }, scale.metric ? "Metric" : "Estimated"),
-      ` Lengths are right to about ${percent} %. `,
+      ` Lengths are right to about ${percentText(percent)}. `,
       scale.metric ? "" : "Measure one thing whose length you know, such as a door, to make all of them exact.",
     ),
     ...warnings.filter((text) => !text.startsWith(SAID_ALREADY)).map((text) => h("p", { class: "quiet" }, text)),

@@ -1,7 +1,7 @@
 // A scan while it is being made.
 
 import type { Progress, Status } from "./api";
-import { announce, h } from "./dom";
+import { announce, h, percentText } from "./dom";
 import { follow } from "./live";
 import { deleteButton } from "./scan";
 
@@ -42,7 +42,7 @@ export function showProgress(main: HTMLElement, status: Status, ended: () => voi
   let announced = "";
   const show = (progress: Progress, queuePosition: number | null): void => {
     bar.value = progress.progress;
-    percent.textContent = `${Math.round(progress.progress)} %`;
+    percent.textContent = percentText(progress.progress);
     left.textContent = remaining.after(progress.progress);
     const counted = progress.total_frames ? ` (${progress.current_frame ?? 0} of ${progress.total_frames})` : "";
     const place = queuePosition && queuePosition > 1 ? ` (${queuePosition - 1} before it)` : "";

@@ -11,6 +11,7 @@ import { forget, known, remember } from "./store";
 export function showScan(main: HTMLElement, id: string): () => void {
   let stop: () => void = () => {};
   let gone = false;
+  let shown = false;
   const begin = async (): Promise<void> => {
     try {
       const status = await api.status(id);
@@ -29,6 +30,9 @@ export function showScan(main: HTMLElement, id: string): () => void {
       stop = () => {};
       main.replaceChildren(notShown(id, error, () => void begin()));
     }
+    // What had the focus may have gone with what was shown before.
+    if (shown && document.activeElement === document.body) main.focus({ preventScroll: true });
+    shown = true;
   };
   void begin();
   return () => {

@@ -16,7 +16,7 @@ export function showStart(main: HTMLElement): () => void {
     h(
       "section",
       { class: "hero" },
-      h("div", {}, h("h1", {}, "Film a room. Walk around in it."), h("p", { class: "lead" }, "A video from your phone becomes a 3D model to look at, measure and furnish.")),
+      h("div", {}, h("h1", {}, "Film a room. Walk around in it."), h("p", { class: "lead" }, "A video from your phone becomes a 3D model to walk through, measure and download.")),
       uploadCard(),
     ),
     h(

@@ -1,7 +1,7 @@
 // Taking a video and sending it.
 
 import * as api from "./api";
-import { announce, h, sizeText } from "./dom";
+import { announce, h, percentText, sizeText } from "./dom";
 import { errorBox } from "./errors";
 import { qualityChoice } from "./quality";
 import { remember } from "./store";
@@ -19,7 +19,7 @@ function makeCard(): HTMLElement {
   const chosen = h("input", { type: "file", id: "file", accept, class: "hidden-input" });
   // `capture` opens the camera at once, and where there is none the same dialogue as the other: it is shown on touch
   // screens only. Without the list of endings, which would make some phones offer files only.
-  const filmed = h("input", { type: "file", id: "film", accept: "video/*", capture: "environment", class: "hidden-input" });
+  const filmed = h("input", { type: "file", id: "film", accept: "video/*", capture: "environment", class: "hidden-input touch-only" });
   const quality = qualityChoice("quality");
   const status = h("div", { class: "upload-status" });
   const made = h(
@@ -41,14 +41,16 @@ function makeCard(): HTMLElement {
   const take = async (file: File | undefined): Promise<void> => {
     if (!file || busy) return;
     busy = true;
+    let sent = false;
     made.classList.add("busy");
     window.addEventListener("beforeunload", askBeforeLeaving);
     try {
-      await send(file, quality.value(), status, made);
+      sent = await send(file, quality.value(), status, made);
     } finally {
       busy = false;
       made.classList.remove("busy");
       window.removeEventListener("beforeunload", askBeforeLeaving);
+      if (!sent) chosen.focus({ preventScroll: true });
     }
   };
   for (const input of [chosen, filmed]) {
@@ -68,12 +70,13 @@ function askBeforeLeaving(event: Event): void {
   event.preventDefault();
 }
 
-async function send(file: File, quality: string, status: HTMLElement, made: HTMLElement): Promise<void> {
+// Whether it worked; what went wrong is shown.
+async function send(file: File, quality: string, status: HTMLElement, made: HTMLElement): Promise<boolean> {
   const bar = h("progress", { max: 1, value: 0, "aria-label": "Upload" });
-  const text = h("span", { class: "sent" }, `0 % of ${sizeText(file.size)}`);
+  const text = h("span", { class: "sent" }, `${percentText(0)} of ${sizeText(file.size)}`);
   const { done, cancel } = api.upload(file, (share) => {
     bar.value = share;
-    text.textContent = share < 1 ? `${Math.floor(share * 100)} % of ${sizeText(file.size)}` : "Looking into it…";
+    text.textContent = share < 1 ? `${percentText(Math.floor(share * 100))} of ${sizeText(file.size)}` : "Looking into it…";
   });
   const stop = h("button", { type: "button", click: cancel }, "Cancel");
   status.replaceChildren(h("strong", { class: "file" }, file.name), bar, h("div", { class: "between" }, text, stop));
@@ -88,10 +91,11 @@ async function send(file: File, quality: string, status: HTMLElement, made: HTML
     status.replaceChildren();
     if (made.isConnected) location.hash = `#/scan/${job_id}`;
     else announce("The video was sent");
+    return true;
   } catch (error) {
     const cancelled = error instanceof DOMException && error.name === "AbortError";
     status.replaceChildren(cancelled ? h("p", { class: "quiet", role: "status" }, "Cancelled.") : errorBox(error));
-    made.querySelector<HTMLElement>("#file")?.focus();
+    return false;
   } finally {
     void awake?.release();
   }

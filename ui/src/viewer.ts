@@ -2,11 +2,8 @@
 
 import {
   Box3,
-  BufferGeometry,
   Color,
   FrontSide,
-  Line,
-  LineBasicMaterial,
   Material,
   Mesh,
   MeshBasicMaterial,
@@ -20,12 +17,15 @@ import {
   Vector3,
   WebGLRenderer,
 } from "three";
+import type { Line2 } from "three/addons/lines/Line2.js";
 import { OrbitControls } from "three/addons/controls/OrbitControls.js";
 import { GLTFLoader } from "three/addons/loaders/GLTFLoader.js";
 import { MeshoptDecoder } from "three/addons/libs/meshopt_decoder.module.js";
 import type { Asset, Result } from "./api";
+import { h } from "./dom";
 import { extentOf, frame } from "./framing";
 import { Marks } from "./marks";
+import { setPoints, stroke } from "./strokes";
 
 const STEP = 0.25;
 const TURN = 0.12;
@@ -33,7 +33,8 @@ const DRAG = 0.005;
 const TAP_PIXELS = 8;
 const ARM = 0.7;
 const WALK_MS = 500;
-const PATH_COLOUR = 0x3b82f6;
+const PATH_COLOUR = "#3b82f6";
+const PATH_WIDTH = 3;
 
 type Measured = (points: number[][], metres: number) => void;
 
@@ -46,7 +47,7 @@ export class Viewer {
   private readonly stop = new AbortController();
   private readonly filmedFrom: Vector3[];
   private readonly marks: Marks;
-  private readonly path: Line;
+  private readonly path: Line2 = stroke(PATH_COLOUR, PATH_WIDTH);
   private readonly dark = matchMedia("(prefers-color-scheme: dark)");
   private readonly still = matchMedia("(prefers-reduced-motion: reduce)");
   private model: Object3D | null = null;
@@ -65,19 +66,15 @@ export class Viewer {
   ) {
     const metres = result.scale.metres_per_unit;
     this.filmedFrom = result.camera_params.extrinsics.map((pose) => centreOf(pose, metres));
-    this.path = new Line(
-      new BufferGeometry().setFromPoints(this.filmedFrom),
-      new LineBasicMaterial({ color: PATH_COLOUR }),
-    );
-    this.path.visible = false;
+    setPoints(this.path, this.filmedFrom);
     this.scene.add(this.path);
     this.renderer.setPixelRatio(Math.min(devicePixelRatio, 2));
     const canvas = this.renderer.domElement;
     canvas.tabIndex = 0;
     canvas.setAttribute("role", "application");
-    canvas.setAttribute("aria-label", "The room in three dimensions. Arrow keys turn it, or walk inside.");
+    canvas.setAttribute("aria-label", "The room in three dimensions. Arrow keys turn it, or walk inside; Enter taps in the middle.");
     canvas.setAttribute("aria-describedby", "hint");
-    place.append(canvas);
+    place.append(canvas, h("span", { class: "aim", "aria-hidden": "true" }));
     this.marks = new Marks(this.scene, place);
     this.controls = new OrbitControls(this.camera, canvas);
     this.controls.maxPolarAngle = Math.PI * 0.55;
@@ -107,6 +104,7 @@ export class Viewer {
 
   fromOutside(): void {
     this.inside = false;
+    this.takesTaps();
     this.controls.enabled = true;
     this.camera.fov = 45;
     this.camera.updateProjectionMatrix();
@@ -125,6 +123,7 @@ export class Viewer {
     const pose = this.result.camera_params.extrinsics[middle];
     if (!pose) return;
     this.inside = true;
+    this.takesTaps();
     this.controls.enabled = false;
     this.camera.position.copy(this.filmedFrom[middle]!);
     const ahead = pose[2]!;
@@ -136,13 +135,14 @@ export class Viewer {
   }
 
   showPath(visible: boolean): void {
-    this.path.visible = visible;
+    this.path.visible = visible && this.filmedFrom.length > 1;
     this.draw();
   }
 
   // Tells of each point tapped, and of the length once there are two; null ends it.
   measure(measured: Measured | null): void {
     this.onMeasured = measured;
+    this.takesTaps();
     this.marks.clear();
     this.draw();
   }
@@ -153,9 +153,12 @@ export class Viewer {
     this.controls.dispose();
     this.marks.dispose();
     this.path.geometry.dispose();
+    this.path.material.dispose();
     forget(this.model);
     this.renderer.dispose();
-    this.renderer.domElement.remove();
+    // Browsers allow a page some dozen contexts, and collect those that are left late.
+    this.renderer.forceContextLoss();
+    this.place.replaceChildren();
   }
 
   private show(model: Object3D): boolean {
@@ -205,7 +208,7 @@ export class Viewer {
     window.addEventListener(
       "pointerup",
       (e) => {
-        if (down && down.fingers === 1 && down.moved < TAP_PIXELS && e.target === canvas) this.tap(e);
+        if (down && down.fingers === 1 && down.moved < TAP_PIXELS && e.target === canvas) this.tap(this.viewed(e));
         down = null;
       },
       { signal },
@@ -232,6 +235,10 @@ export class Viewer {
       ArrowLeft: [0, -1],
       ArrowRight: [0, 1],
     };
+    if (event.key === "Enter") {
+      this.tap(new Vector2());
+      return;
+    }
     const arrow = arrows[event.key];
     const zoom = { "+": 0.9, "=": 0.9, "-": 1.1 }[event.key];
     if (event.ctrlKey || event.metaKey || event.altKey || (!arrow && (!zoom || this.inside))) return;
@@ -263,8 +270,14 @@ export class Viewer {
     this.draw();
   }
 
-  private tap(event: PointerEvent): void {
-    const hit = this.hitAt(event);
+  // Shows keyboard users where Enter taps.
+  private takesTaps(): void {
+    this.place.classList.toggle("aiming", this.inside || this.onMeasured !== null);
+  }
+
+  // `at`: from -1 to 1 to the right and upwards.
+  private tap(at: Vector2): void {
+    const hit = this.hitAt(at);
     if (!hit) return;
     if (this.onMeasured) {
       const points = this.marks.add(hit);
@@ -275,13 +288,13 @@ export class Viewer {
     }
   }
 
-  private hitAt(event: PointerEvent): Vector3 | null {
-    if (!this.model) return null;
+  private viewed({ clientX, clientY }: PointerEvent): Vector2 {
     const box = this.renderer.domElement.getBoundingClientRect();
-    const at = new Vector2(
-      ((event.clientX - box.left) / box.width) * 2 - 1,
-      1 - ((event.clientY - box.top) / box.height) * 2,
-    );
+    return new Vector2(((clientX - box.left) / box.width) * 2 - 1, 1 - ((clientY - box.top) / box.height) * 2);
+  }
+
+  private hitAt(at: Vector2): Vector3 | null {
+    if (!this.model) return null;
     const ray = new Raycaster();
     ray.setFromCamera(at, this.camera);
     return ray.intersectObject(this.model, true)[0]?.point ?? null;
