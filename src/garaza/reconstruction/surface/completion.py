@@ -26,8 +26,14 @@ _LARGEST_ON_THINGS = 0.6
 _OUTSIDE = 0.2
 _OUTSIDE_SHARE = 0.06
 """A plane encloses the room when no more than this share of the surface lies further than that (metres) behind it."""
+_SMALLEST_WALL = 1.0
+"""Square metres that were measured of a wall."""
+_SAME_SIDE, _SAME_SIDE_COSINE = 0.4, 0.95
+"""Metres between planes, and cosine of the angle between them, within which they close the room on the same side."""
 _BAND = 1.8
 """Voxels beside the plane that are written: all corners of the cells that it crosses, whichever way it runs."""
+_OVERLAP = 2
+"""Voxels by which a wall goes on behind the next one: the cells along their edge have corners behind both."""
 _BEHIND = 0.12
 """Metres behind the plane where it is asked whether somebody saw through: more than depth of a bare wall errs by."""
 _MIN_COSINE = 0.90
@@ -66,21 +72,33 @@ def complete_planes(volume: Volume, mesh: Mesh, planes: list[Plane], min_weight:
     written = np.zeros(volume.weight.shape, np.int8)
     normals, areas = face_normals_and_areas(mesh)
     centres = mesh.vertices[mesh.faces].mean(axis=1).astype(np.float64)
-    encloses = [_share_behind(plane, centres, areas) <= _OUTSIDE_SHARE for plane in planes]
-    walls = [plane for plane, outermost in zip(planes, encloses, strict=True) if outermost]
-    for number, (plane, outermost) in enumerate(zip(planes, encloses, strict=True), 1):
+    walls = _walls(planes, centres, areas)
+    for number, plane in enumerate(planes, 1):
+        is_wall = any(plane is wall for wall in walls)
         sheet = _sheet(plane, centres, normals, volume.voxel_size)
-        missing = _missing(sheet, volume, min_weight, walls, is_wall=outermost)
+        missing = _missing(sheet, volume, min_weight, walls, is_wall=is_wall)
         # What was measured there is no surface: noise before the wall or behind it. On things it may be their shape.
-        _write(sheet, missing, volume, min_weight, written, number, over_measured=outermost)
+        bounds = walls if is_wall else [plane]
+        _write(sheet, missing, volume, min_weight, bounds, written, number, over_measured=is_wall)
         # One cell more all around, so that the new surface joins the old one.
         rim = ndimage.binary_dilation(missing, np.ones((3, 3), np.bool_)) & ~missing
-        _write(sheet, rim, volume, min_weight, written, number, over_measured=False)
+        _write(sheet, rim, volume, min_weight, bounds, written, number, over_measured=False)
     return written
 
 
-def _share_behind(plane: Plane, centres: Float64, areas: NDArray[np.float32]) -> float:
-    return float(areas[centres @ plane.normal - plane.offset < -_OUTSIDE].sum() / max(areas.sum(), 1e-9))
+def _walls(planes: list[Plane], centres: Float64, areas: NDArray[np.float32]) -> list[Plane]:
+    """Those of `planes`, the largest first, that enclose the room; of several on the same side only the largest."""
+    walls: list[Plane] = []
+    for plane in planes:
+        behind = areas[centres @ plane.normal - plane.offset < -_OUTSIDE].sum() / max(areas.sum(), 1e-9)
+        # A wall and the curtains before it: if both counted, each would begin where the other ends.
+        doubled = any(
+            plane.normal @ wall.normal > _SAME_SIDE_COSINE and abs(plane.offset - wall.offset) < _SAME_SIDE
+            for wall in walls
+        )
+        if behind <= _OUTSIDE_SHARE and plane.area >= _SMALLEST_WALL and not doubled:
+            walls.append(plane)
+    return walls
 
 
 def _sheet(plane: Plane, centres: Float64, normals: NDArray[np.float32], cell: float) -> _Sheet:
@@ -122,6 +140,8 @@ def _missing(sheet: _Sheet, volume: Volume, min_weight: float, walls: list[Plane
     if not is_wall:
         labels, _ = ndimage.label(whole)
         whole &= (np.bincount(labels.ravel()) * sheet.cell**2 <= _LARGEST_ON_THINGS)[labels]
+    else:
+        whole |= ndimage.binary_dilation(whole, iterations=_OVERLAP) & beyond
     free = _seen_through(middles - _BEHIND * sheet.plane.normal, volume, min_weight).reshape(shape)
     missing: Bool = whole & ~free
     return missing
@@ -149,22 +169,26 @@ def _write(
     cells: Bool,
     volume: Volume,
     min_weight: float,
+    bounds: list[Plane],
     written: NDArray[np.int8],
     number: int,
     *,
     over_measured: bool,
 ) -> None:
+    """Write signed distances beside `cells`: to the nearest of `bounds`, so that walls meet in an edge."""
     middles = sheet.middles(np.argwhere(cells))
     for step in np.arange(-_BAND, _BAND + 0.01, 0.4):
         index = np.rint((middles + step * volume.voxel_size * sheet.plane.normal - volume.origin) / volume.voxel_size)
         index = np.unique(index.astype(int), axis=0)
         index = index[((index >= 0) & (index < volume.weight.shape)).all(axis=1)]
-        height = (volume.origin + index * volume.voxel_size) @ sheet.plane.normal - sheet.plane.offset
+        places = volume.origin + index * volume.voxel_size
+        height = places @ sheet.plane.normal - sheet.plane.offset
         chosen = np.abs(height) <= _BAND * volume.voxel_size
         if not over_measured:
             chosen &= volume.weight[tuple(index.T)] < min_weight
         at = tuple(index[chosen].T)
-        volume.distance[at] = height[chosen]
+        nearest = np.min([places[chosen] @ bound.normal - bound.offset for bound in bounds], axis=0)
+        volume.distance[at] = np.clip(nearest, -volume.truncation, volume.truncation)
         volume.weight[at] = np.maximum(volume.weight[at], min_weight)
         written[at] = number
 
