@@ -10,7 +10,6 @@ import argparse
 import contextlib
 import json
 import re
-import shutil
 import signal
 import subprocess
 import sys
@@ -28,6 +27,7 @@ from websockets.sync.client import connect
 
 from garaza.cli.display import StageDisplay, print_result, size_text
 from garaza.reconstruction.evaluate import Evaluation, evaluate_directory
+from garaza.reconstruction.export.report import add_errors
 from garaza.reconstruction.progress import Progress, Stage
 from garaza.reconstruction.result import Result
 
@@ -62,6 +62,7 @@ def main() -> None:
     print_result(console, result, arguments.out)
     evaluation = evaluate_directory(arguments.out, arguments.truth)
     print_evaluation(evaluation)
+    add_errors(arguments.out / "report.html", evaluation.rows())
     (arguments.out / "errors.json").write_text(json.dumps(asdict(evaluation), indent=1), encoding="utf-8")
     print_where_to_look(arguments.out, time.monotonic() - began)
 
@@ -152,12 +153,19 @@ def follow(address: str, job: str) -> None:
 def fetch(client: httpx2.Client, job: str, out: Path) -> None:
     """Download everything that the result lists into `out`."""
     result = checked(client.get(f"/api/result/{job}")).json()
-    shutil.rmtree(out, ignore_errors=True)
-    out.mkdir(parents=True)
+    remove_earlier(out)
+    out.mkdir(parents=True, exist_ok=True)
     (out / "api-result.json").write_text(json.dumps(result, indent=1), encoding="utf-8")
     download(client, f"/api/assets/{job}/result.json", out / "result.json")
     for file in Result.read(out).files:
         download(client, f"/api/assets/{job}/{file.path}", out / file.path)
+
+
+def remove_earlier(out: Path) -> None:
+    """Remove what an earlier demo left in `out`, and nothing else that may be there."""
+    if (out / "result.json").exists():
+        for file in Result.read(out).files:
+            (out / file.path).unlink(missing_ok=True)
 
 
 def download(client: httpx2.Client, url: str, path: Path) -> None:
