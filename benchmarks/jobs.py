@@ -1,0 +1,301 @@
+"""The queue: how soon a job begins, how many go through, and what is left of them when the process is killed.
+
+Before: FastAPI's `BackgroundTasks` and a dict, as tutorials write it. After: the jobs table and the worker that
+`garaza worker` starts, with a reconstruction that has nothing to do, or waits until it may end.
+
+Run as a module this is that worker.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import http.client
+import json
+import random
+import sys
+import time
+from collections import Counter
+from collections.abc import AsyncIterator, Callable
+from contextlib import ExitStack, asynccontextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import func, select
+
+from benchmarks.processes import PATIENCE_SECONDS, Process, child, plain_service
+from benchmarks.report import Facts, Promise, Report, Row, percentile
+from garaza.app import prepare
+from garaza.cli.common import configure_logging
+from garaza.cli.worker import work
+from garaza.jobs.models import Job, JobEvent
+from garaza.jobs.states import JobState
+from garaza.kit.ids import new_id
+from garaza.reconstruction.cameras.scale import Scale
+from garaza.reconstruction.frames import SourceInfo
+from garaza.reconstruction.options import Options
+from garaza.reconstruction.progress import Cancelled
+from garaza.reconstruction.result import RESULT_FILE, Result
+from garaza.scans.schemas import ProcessRequest
+from garaza.settings import Settings
+from garaza.wiring import Parts, make_parts
+
+if TYPE_CHECKING:
+    from fastapi import BackgroundTasks, FastAPI
+
+_POLLS = 2
+_HOLD = "hold"
+"""While a file of this name is in the folder of a service, its jobs don't end."""
+_WAIT_SECONDS = 0.02
+_SHORT_LEASE = {"GARAZA_JOBS__LEASE_SECONDS": "1", "GARAZA_JOBS__HEARTBEAT_SECONDS": "0.2"}
+
+
+def run(*, quick: bool, place: Path) -> Report:
+    """See the module."""
+    picked_up, through, killed = (20, 40, 3) if quick else (100, 300, 10)
+    plain_waits, plain_lost = _plain(place / "plain", picked_up, killed)
+    waits = asyncio.run(_waits(place / "waits", picked_up))
+    drained = {count: asyncio.run(_drained(place / f"workers-{count}", through, count)) for count in (1, 2)}
+    lost, recovery_seconds = asyncio.run(_killed(place / "killed", killed))
+    poll_ms = 1000 * Settings().jobs.poll_seconds
+    twice = sum(claims > 1 for _, claims_of in drained.values() for claims in claims_of.values())
+    return Report(
+        measured=f"{picked_up} jobs one by one, {through} at once, and kill -9 in the middle of {killed}",
+        rows=[
+            Row("a job waits for an idle worker, p50", percentile(plain_waits, 50), percentile(waits, 50), "ms"),
+            Row("a job waits for an idle worker, p99", percentile(plain_waits, 99), percentile(waits, 99), "ms"),
+            Row(f"jobs lost of {killed} by kill -9", plain_lost, lost, "jobs"),
+        ],
+        promises=[
+            Promise("kill -9 loses no job", lost == 0),
+            Promise("no job is claimed twice by workers that live", twice == 0),
+            Promise(
+                f"an idle worker begins within {_POLLS} polls ({_POLLS * poll_ms:.0f} ms), p99",
+                percentile(waits, 99) <= _POLLS * poll_ms,
+            ),
+        ],
+        facts=[
+            Facts(
+                "Through the table: claim, heartbeat, result in place, complete",
+                ["workers", "jobs/s", "ms a job", "claimed twice"],
+                [
+                    [str(count), f"{rate:.0f}", f"{1000 / rate:.1f}", str(sum(n > 1 for n in claims.values()))]
+                    for count, (rate, claims) in drained.items()
+                ],
+            ),
+        ],
+        notes=[
+            f"A worker looks for jobs every {poll_ms:.0f} ms, so that one waits half of that: the price of a queue "
+            "that is a table, to be held against minutes of work.",
+            f"The killed worker held a lease of 1 s (15 s by default, and none to wait for beside `garaza serve`); the "
+            f"next one had done all jobs {recovery_seconds:.1f} s after the kill, its own start included.",
+        ],
+    )
+
+
+# Before --------------------------------------------------------------------------------------------------------------
+
+
+def plain_jobs(folder: Path) -> FastAPI:
+    """The plain service."""
+    from fastapi import BackgroundTasks, FastAPI, HTTPException  # noqa: PLC0415 - only its process needs them
+
+    app = FastAPI()
+    jobs: dict[str, dict[str, float]] = {}
+
+    def reconstruct(job_id: str) -> None:
+        jobs[job_id]["began_at"] = time.time()
+        while (folder / _HOLD).exists():
+            time.sleep(_WAIT_SECONDS)
+        jobs[job_id]["ended_at"] = time.time()
+
+    async def process(tasks: BackgroundTasks) -> dict[str, str]:
+        job_id = new_id()
+        jobs[job_id] = {"queued_at": time.time()}
+        tasks.add_task(reconstruct, job_id)
+        return {"job_id": job_id}
+
+    # Annotations are text here, and FastAPI would look for this one among the module's names.
+    process.__annotations__["tasks"] = BackgroundTasks
+    app.post("/process")(process)
+
+    @app.get("/status/{job_id}")
+    async def status(job_id: str) -> dict[str, float]:
+        if job_id not in jobs:
+            raise HTTPException(404)
+        return jobs[job_id]
+
+    return app
+
+
+def _plain(place: Path, picked_up: int, killed: int) -> tuple[list[float], int]:
+    """Milliseconds that jobs waited, and how many were lost."""
+    place.mkdir()
+    waits = []
+    with plain_service("benchmarks.jobs:plain_jobs", place, place / "log") as service:
+        for _ in range(picked_up):
+            job_id = _plain_ask(service, "POST", "/process")["job_id"]
+            status = _plain_ask(service, "GET", f"/status/{job_id}")
+            while "ended_at" not in status:
+                status = _plain_ask(service, "GET", f"/status/{job_id}")
+            waits.append(1000 * (status["began_at"] - status["queued_at"]))
+        (place / _HOLD).touch()
+        job_ids = [_plain_ask(service, "POST", "/process")["job_id"] for _ in range(killed)]
+        service.kill()
+    (place / _HOLD).unlink()
+    with plain_service("benchmarks.jobs:plain_jobs", place, place / "log") as service:
+        lost = sum(_plain_ask(service, "GET", f"/status/{job_id}") is None for job_id in job_ids)
+    return waits, lost
+
+
+def _plain_ask(service: Process, method: str, path: str) -> Any:
+    """The answer's JSON, or None for 404."""
+    connection = service.connect()
+    connection.request(method, path)
+    response = connection.getresponse()
+    body = json.loads(response.read())
+    connection.close()
+    return None if response.status == http.client.NOT_FOUND else body
+
+
+# After ---------------------------------------------------------------------------------------------------------------
+
+
+@asynccontextmanager
+async def _queue(data_dir: Path) -> AsyncIterator[Parts]:
+    parts = make_parts(Settings(data_dir=data_dir))
+    await asyncio.to_thread(prepare, parts)
+    try:
+        yield parts
+    finally:
+        await parts.database.close()
+
+
+async def _add(parts: Parts, count: int) -> None:
+    """Queue jobs, in one transaction."""
+    async with parts.database.write() as session:
+        for _ in range(count):
+            job_id = new_id()
+            await parts.jobs.create(session, job_id, "room.mp4", {}, None)
+            await parts.jobs.ask(session, job_id, ProcessRequest().model_dump(mode="json"))
+
+
+async def _until(parts: Parts, reached: Callable[[Counter[str]], bool]) -> None:
+    """Wait until the number of jobs in each state is as wanted, or there is no more patience."""
+    end = time.monotonic() + PATIENCE_SECONDS
+    # Only counted: reading hundreds of rows again and again would slow down those who are measured.
+    counted = select(Job.state, func.count()).group_by(Job.state)
+    while time.monotonic() < end:
+        async with parts.database.read() as session:
+            if reached(Counter({row[0]: row[1] for row in await session.execute(counted)})):
+                return
+        await asyncio.sleep(_WAIT_SECONDS)
+
+
+def _all_done(states: Counter[str]) -> bool:
+    return states[JobState.COMPLETED.value] == states.total()
+
+
+async def _done(parts: Parts) -> list[Job]:
+    async with parts.database.read() as session:
+        return list(await session.scalars(select(Job).where(Job.state == JobState.COMPLETED.value)))
+
+
+async def _waits(data_dir: Path, count: int) -> list[float]:
+    """Milliseconds from the commit that queues a job to its claim, by a worker that is idle."""
+    committed = []
+    async with _queue(data_dir) as parts:
+        with ExitStack() as stack:
+            _start_worker(stack, data_dir)
+            for _ in range(count):
+                # At any moment between two of the worker's looks, not always just after one.
+                await asyncio.sleep(random.uniform(0, parts.settings.jobs.poll_seconds))
+                await _add(parts, 1)
+                committed.append(time.time())
+                await _until(parts, _all_done)
+        began = sorted(job.started_at or 0 for job in await _done(parts))
+    # Never negative: the worker may see the commit before this process has returned from it.
+    return [1000 * max(0.0, claim - commit) for commit, claim in zip(committed, began, strict=True)]
+
+
+async def _drained(data_dir: Path, count: int, workers: int) -> tuple[float, Counter[str]]:
+    """Jobs a second from the first claim to the last completion, and how often each job was claimed."""
+    async with _queue(data_dir) as parts:
+        with ExitStack() as stack:
+            for _ in range(workers):
+                _start_worker(stack, data_dir)
+            await _add(parts, count)
+            await _until(parts, _all_done)
+        jobs = await _done(parts)
+        async with parts.database.read() as session:
+            claimed = await session.scalars(select(JobEvent.job_id).where(JobEvent.kind == "running"))
+            claims = Counter(claimed)
+    seconds = max(job.finished_at or 0 for job in jobs) - min(job.started_at or 0 for job in jobs)
+    return count / seconds, claims
+
+
+async def _killed(data_dir: Path, count: int) -> tuple[int, float]:
+    """How many jobs are never done after kill -9 of the worker that had begun, and how long all the others took."""
+    async with _queue(data_dir) as parts:
+        hold = data_dir / _HOLD
+        hold.touch()
+        with ExitStack() as stack:
+            worker = _start_worker(stack, data_dir, **_SHORT_LEASE)
+            await _add(parts, count)
+            await _until(parts, lambda states: states[JobState.RUNNING.value] == 1)
+            worker.kill()
+            killed_at = time.time()
+        hold.unlink()
+        with ExitStack() as stack:
+            _start_worker(stack, data_dir, **_SHORT_LEASE)
+            await _until(parts, _all_done)
+        done = await _done(parts)
+    return count - len(done), max(((job.finished_at or 0) - killed_at for job in done), default=0.0)
+
+
+def _start_worker(stack: ExitStack, data_dir: Path, **environment: str) -> Process:
+    """A worker that is about to look for its first job; it ends with the stack."""
+    process = stack.enter_context(child(["benchmarks.jobs", str(data_dir)], data_dir / "log", **environment))
+    assert process.popen.stdout is not None
+    assert process.popen.stdout.readline() == "ready\n", (data_dir / "log").read_text(encoding="utf-8")
+    return process
+
+
+def _reconstruct(source: Path, out: Path, _options: Options, _report: object, cancelled: Callable[[], bool]) -> Result:
+    """In the place of the reconstruction: a result without files."""
+    while (source.parent.parent / _HOLD).exists():
+        if cancelled():
+            raise Cancelled
+        time.sleep(_WAIT_SECONDS)
+    result = Result(
+        engine="none",
+        quality="draft",
+        source=SourceInfo("video", 320, 240, 1.0, 30.0, 30, "h264"),
+        keyframes=0,
+        frames=[],
+        scale=Scale(metric=False, metres_per_unit=1.0, source="assumed_camera_height", uncertainty=0.15),
+        floor_found=False,
+        room=None,
+        models=[],
+        points=0,
+        files=[],
+        stages=[],
+        warnings=[],
+    )
+    out.mkdir()
+    (out / RESULT_FILE).write_text(result.to_json(), encoding="utf-8")
+    return result
+
+
+def main() -> None:
+    """`garaza worker` with `_reconstruct`. Argument: the data directory."""
+    configure_logging()
+    parts = replace(make_parts(Settings(data_dir=Path(sys.argv[1]))), reconstruct=_reconstruct)
+    prepare(parts)
+    sys.stdout.write("ready\n")
+    sys.stdout.flush()
+    asyncio.run(work(parts, None, supervised=True))
+
+
+if __name__ == "__main__":
+    main()
