@@ -11,6 +11,7 @@ from fastapi.encoders import jsonable_encoder
 from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel, Field
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
+from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -108,6 +109,8 @@ def add_handlers(app: FastAPI) -> None:
 
     @app.exception_handler(HTTPException)
     async def http_error(_request: Request, error: HTTPException) -> JSONResponse:
+        if error.status_code == _TOO_LARGE:
+            return _body_too_large()
         code = _phrase(error.status_code).lower().replace(" ", "_")
         return problem(error.status_code, code, str(error.detail), dict(error.headers or {}))
 
@@ -120,6 +123,7 @@ class UnexpectedErrors:
     """Answers what nobody foresaw, as the innermost middleware.
 
     Starlette's own catch-all stands outside all others: its answers would lack the request id that finds the log line.
+    And its answer to a body beyond a route's limit comes past all handlers, as plain text: it is exchanged here.
     """
 
     def __init__(self, app: ASGIApp) -> None:
@@ -129,12 +133,16 @@ class UnexpectedErrors:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        started = False
+        started = exchanged = False
 
         async def noting_send(message: Message) -> None:
-            nonlocal started
+            nonlocal started, exchanged
             started = True
-            await send(message)
+            if message["type"] == "http.response.start" and _is_plain_too_large(message):
+                exchanged = True
+                await _body_too_large()(scope, receive, send)
+            elif not exchanged:
+                await send(message)
 
         try:
             await self._app(scope, receive, noting_send)
@@ -147,6 +155,19 @@ class UnexpectedErrors:
                 raise
             answer = problem(500, "internal_error", "Something went wrong here. It was logged; please try again.")
             await answer(scope, receive, send)
+
+
+_TOO_LARGE = http.HTTPStatus.REQUEST_ENTITY_TOO_LARGE
+
+
+def _body_too_large() -> JSONResponse:
+    detail = "This request is larger than anything this call can need. Look at its description at /docs."
+    return problem(_TOO_LARGE, "body_too_large", detail)
+
+
+def _is_plain_too_large(message: Message) -> bool:
+    kind = Headers(raw=message["headers"]).get("content-type", "")
+    return bool(message["status"] == _TOO_LARGE and kind.startswith("text/plain"))
 
 
 class Problem(BaseModel):

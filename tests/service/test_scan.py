@@ -264,6 +264,20 @@ def test_options_out_of_bounds_queue_nothing(server: Server, request_: dict[str,
     assert server.status(job_id)["status"] == "uploaded"
 
 
+@pytest.mark.parametrize("chunked", [False, True])
+def test_a_body_beyond_anything_the_call_can_need_is_refused_in_words(server: Server, chunked: bool) -> None:
+    body = b"[" * 200_000
+    job_id = server.new_scan()
+    answer = server.client.post(
+        f"/api/process/{job_id}",
+        content=iter([body[:100_000], body[100_000:]]) if chunked else body,
+        headers={"Content-Type": "application/json"},
+    )
+    assert (answer.status_code, answer.json()["code"]) == (413, "body_too_large")
+    assert answer.headers["content-type"] == "application/problem+json"
+    assert answer.headers["x-request-id"]
+
+
 def test_a_deleted_scan_is_gone(server: Server) -> None:
     job_id = server.finished_scan()
     assert server.client.delete(f"/api/job/{job_id}").json() == {"status": "deleted"}
