@@ -163,9 +163,13 @@ def fetch(client: httpx2.Client, job: str, out: Path) -> None:
 
 def remove_earlier(out: Path) -> None:
     """Remove what an earlier demo left in `out`, and nothing else that may be there."""
-    if (out / "result.json").exists():
-        for file in Result.read(out).files:
-            (out / file.path).unlink(missing_ok=True)
+    try:
+        files = Result.read(out).files
+    except (OSError, ValueError, TypeError):
+        # None there, or one whose demo was interrupted.
+        return
+    for file in files:
+        (out / file.path).unlink(missing_ok=True)
 
 
 def download(client: httpx2.Client, url: str, path: Path) -> None:

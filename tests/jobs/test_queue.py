@@ -196,3 +196,31 @@ async def test_concurrent_writers_wait_for_each_other_and_lose_nothing(queue: Qu
 
     await asyncio.gather(*(report(number) for number in range(30)))
     assert (await queue.kinds(job_id)).count("progress") == 30
+
+
+async def test_a_job_given_back_shows_no_progress_of_before(queue: Queue) -> None:
+    job_id = await queue.add()
+    claim = await queue.claim()
+    assert claim is not None
+    async with queue.database.write() as session:
+        await queue.jobs.renew(session, claim, {"stage": "depth", "progress": 60})
+        await queue.jobs.release(session, claim)
+    async with queue.database.read() as session:
+        job = await queue.jobs.get(session, job_id)
+    assert (job.progress, job.started_at) == (None, None)
+
+
+async def test_files_of_an_expired_job_are_served_to_nobody(queue: Queue) -> None:
+    job_id = await queue.add(expires_at=queue.clock.now + 10)
+    claim = await queue.claim()
+    assert claim is not None
+    file = {"path": "model.glb", "media_type": "model/gltf-binary", "size_bytes": 1, "sha256": "0" * 64}
+    async with queue.database.write() as session:
+        assert await queue.jobs.complete(session, claim, "1", [file])
+    async with queue.database.read() as session:
+        assert (await queue.jobs.file_and_version(session, job_id, "model.glb"))[1] == "1"
+    queue.clock.now += 10
+    with pytest.raises(GarazaError) as caught:
+        async with queue.database.read() as session:
+            await queue.jobs.file_and_version(session, job_id, "model.glb")
+    assert caught.value.status == 404

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
-from garaza.reconstruction.partial import complete_or_nothing
+from garaza.reconstruction.partial import check_place, complete_or_nothing
 from garaza.reconstruction.result import RESULT_FILE
 
 
@@ -94,6 +95,18 @@ def test_what_a_killed_process_left_is_removed(tmp_path: Path) -> None:
     stale.mkdir()
     write_result(stale, "half")
     with complete_or_nothing(tmp_path / "out") as partial:
+        write_result(partial, "new")
+    assert [path.name for path in tmp_path.iterdir()] == ["out"]
+
+
+def test_a_process_number_that_comes_again_is_no_obstacle(tmp_path: Path) -> None:
+    """As in a container that was killed and started anew."""
+    stale = tmp_path / f".out.{os.getpid()}.partial"
+    stale.mkdir()
+    write_result(stale, "half")
+    check_place(tmp_path / "out")
+    with complete_or_nothing(tmp_path / "out") as partial:
+        assert list(partial.iterdir()) == []
         write_result(partial, "new")
     assert [path.name for path in tmp_path.iterdir()] == ["out"]
 

@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, and_, delete, func, insert, or_, select, update
 
 from garaza.jobs.models import Job, JobEvent, JobFile
-from garaza.jobs.states import JobState
+from garaza.jobs.states import LEGAL, JobState
 from garaza.kit.database import ReadSession, WriteSession
 
 
@@ -34,6 +34,10 @@ class JobRepository:
         fence: int | None = None,
     ) -> bool:
         """Change a job that is in one of `sources` (and has `fence`, where given); False if there is none such."""
+        sources = list(sources)
+        if "state" in values:
+            target = JobState(values["state"])
+            assert all(target in LEGAL[source] for source in sources), f"no way from {sources} to {target}"
         statement = update(Job).where(Job.id == job_id, Job.state.in_([s.value for s in sources])).values(**values)
         if fence is not None:
             statement = statement.where(Job.fence == fence)
@@ -146,12 +150,15 @@ class JobRepository:
     async def files(self, session: ReadSession, job_id: str) -> Sequence[JobFile]:
         return (await session.scalars(select(JobFile).where(JobFile.job_id == job_id))).all()
 
-    async def file_and_version(self, session: ReadSession, job_id: str, path: str) -> tuple[JobFile, str] | None:
-        """A file of the result with the version of the result that it belongs to, in one query."""
+    async def file_and_version(
+        self, session: ReadSession, job_id: str, path: str, now: float
+    ) -> tuple[JobFile, str] | None:
+        """A file of an unexpired job's result with the version of the result that it belongs to, in one query."""
         statement = (
             select(JobFile, Job.result_version)
             .join(Job, Job.id == JobFile.job_id)
             .where(JobFile.job_id == job_id, JobFile.path == path, Job.result_version.is_not(None))
+            .where(or_(Job.expires_at.is_(None), Job.expires_at > now))
         )
         row = (await session.execute(statement)).first()
         return None if row is None or row[1] is None else (row[0], row[1])

@@ -109,7 +109,8 @@ class JobRunner:
             "reason": failure.reason,
             "message": failure.message,
             "advice": failure.advice,
-            "details": failure.details,
+            # The end of a native program's log may name paths: it stays in ours.
+            "details": {name: value for name, value in failure.details.items() if name != "log"},
         }
         async with self._database.write() as session:
             await self._jobs.fail(session, claim, told, permanent=failure.permanent)

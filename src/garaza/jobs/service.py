@@ -163,7 +163,7 @@ class JobService:
         Raises:
             GarazaError: 404.
         """
-        found = await self._jobs.file_and_version(session, job_id, path) if is_id(job_id) else None
+        found = await self._jobs.file_and_version(session, job_id, path, self._clock()) if is_id(job_id) else None
         if found is None:
             raise not_found("file")
         return found
@@ -264,6 +264,8 @@ class JobService:
         values = {
             "state": JobState.QUEUED.value,
             "attempts": claim.attempt - 1,
+            "progress": None,
+            "started_at": None,
             "available_at": now,
             "lease_owner": None,
             "lease_expires_at": None,

@@ -82,6 +82,10 @@ class DataDirectory:
         """Where one attempt gathers its result."""
         return self.work / f"{job_id}.{fence}"
 
+    def holds_scans(self) -> bool:
+        """Whether there are videos or results. Blocks."""
+        return any(any(folder.iterdir()) for folder in (self.uploads, self.results))
+
     def free_bytes(self) -> int:
         """Free space for an unprivileged writer."""
         return shutil.disk_usage(self.root).free
@@ -114,7 +118,9 @@ class DataDirectory:
         """Everything that may have been left by a crash, but for trash. Blocks."""
         found = [*self.incoming.iterdir(), *self.in_work(), *self.uploads.iterdir()]
         for folder in self.results.iterdir():
-            found += folder.iterdir()
+            # A worker may remove a folder meanwhile; a file here is nobody's.
+            with contextlib.suppress(FileNotFoundError):
+                found += folder.iterdir() if folder.is_dir() else [folder]
         return found
 
     def remove_unknown(self, seen: list[Path], known: Known) -> list[Path]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import mimetypes
+import re
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
@@ -62,8 +63,18 @@ def _load(path: Path) -> _File:
     return _File(kind, bodies, sha256(content).hexdigest()[:32])
 
 
+def _accepted(header: str) -> set[str]:
+    """The content codings that a client takes; which of them it likes best makes no difference to a page this small."""
+    codings = set()
+    for part in header.lower().split(","):
+        coding, _, quality = part.replace(" ", "").partition(";q=")
+        if not re.fullmatch(r"0(\.0*)?", quality):
+            codings.add(coding)
+    return codings
+
+
 def _answer(request: Request, file: _File, cache_control: str) -> Response:
-    accepted = {part.split(";")[0].strip() for part in request.headers.get("accept-encoding", "").lower().split(",")}
+    accepted = _accepted(request.headers.get("accept-encoding", ""))
     coding = next((name for name, _ in _ENCODINGS if name in accepted and name in file.bodies), "identity")
     etag = f'"{file.digest}-{coding}"'
     headers = {"ETag": etag, "Cache-Control": cache_control, "Vary": "Accept-Encoding"}

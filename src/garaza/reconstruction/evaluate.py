@@ -175,7 +175,7 @@ def _rotation_errors(ours: Float64, true: Float64, alignment: Similarity) -> Flo
 
 def _floor_error(alignment: Similarity, cameras: Float64) -> float:
     below = cameras.mean(axis=0) * [1, 0, 1]
-    return float(((below - alignment.translation) @ alignment.rotation)[1])
+    return float(((below - alignment.translation) @ alignment.rotation)[1] / alignment.scale)
 
 
 def _nearest_row(rows: dict[int, int], index: int, extrinsics: Float64) -> int | None:

@@ -36,6 +36,8 @@ def complete_or_nothing(out: Path) -> Iterator[Path]:
     out.parent.mkdir(parents=True, exist_ok=True)
     _remove_stale(out)
     partial = partial_folder(out, os.getpid())
+    # In containers process numbers repeat: what has ours already was left by somebody dead.
+    shutil.rmtree(partial, ignore_errors=True)
     partial.mkdir()
     try:
         yield partial
@@ -89,6 +91,7 @@ def check_place(out: Path) -> None:
     if not nearest.is_dir():
         raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), str(nearest))
     probe = partial_folder(nearest / out.name, os.getpid())
+    shutil.rmtree(probe, ignore_errors=True)
     probe.mkdir()
     probe.rmdir()
 

@@ -100,7 +100,7 @@ def _place(prediction: Prediction, upright: Upright, known: KnownLength | None) 
     if known is not None:
         ceiling = upright.ceiling_height
         try:
-            measured = scale_from_known_length(known, upright.camera_height, ceiling)
+            measured = scale_from_known_length(known, upright.camera_height if upright.floor_found else None, ceiling)
         except ValueError as error:
             warnings.append(f"The known length could not be used, so the size is estimated: {error}.")
         else:

@@ -88,6 +88,8 @@ def test_a_known_length_makes_it_metric(text: str, metres_per_unit: float) -> No
 def test_a_length_that_is_not_in_the_model_is_refused() -> None:
     with pytest.raises(ValueError, match="ceiling"):
         scale_from_known_length(KnownLength.parse("ceiling:2.5"), 1.5, None)
+    with pytest.raises(ValueError, match="floor"):
+        scale_from_known_length(KnownLength.parse("camera:1.5"), None, 2.4)
     with pytest.raises(ValueError, match="can't be measured"):
         scale_from_known_length(KnownLength.parse("camera:1.5"), -0.1, None)
     with pytest.raises(ValueError, match="unit"):

@@ -9,6 +9,7 @@ import struct
 import wave
 import zlib
 from pathlib import Path
+from typing import BinaryIO
 
 import av
 import cv2
@@ -228,3 +229,37 @@ def test_damage_never_raises_anything_but_a_failure(plain_clip: Path, tmp_path: 
         assert source.width > 0
         assert source.frame_count > 0
         assert np.isfinite(source.duration_s)
+
+
+def test_a_clip_that_does_not_say_how_long_it_is_is_measured(tmp_path: Path) -> None:
+    """As recorders write it that stream: no duration in the header, nowhere to seek back to."""
+    whole = write_clip(tmp_path / "a.mkv", sliding(60))
+    streamed = tmp_path / "streamed.mkv"
+    with (
+        av.open(str(whole)) as source,
+        streamed.open("wb") as file,
+        av.open(_Pipe(file), "w", format="matroska") as out,
+    ):
+        stream = out.add_stream_from_template(source.streams.video[0])
+        for packet in source.demux(video=0):
+            if packet.dts is not None:
+                packet.stream = stream
+                out.mux(packet)
+    with av.open(str(streamed)) as container:
+        assert not container.duration, "or this tests nothing"
+    facts = read_facts(streamed)
+    assert facts.duration_s == pytest.approx(2.0, abs=0.1)
+    assert 58 <= facts.frame_count <= 62
+
+
+class _Pipe:
+    def __init__(self, file: BinaryIO) -> None:
+        self.write = file.write
+
+
+def test_a_clip_cut_out_of_a_longer_one_may_begin_late(tmp_path: Path) -> None:
+    late = write_clip(tmp_path / "a.mkv", sliding(36), times=[4000 + i / 30 for i in range(36)])
+    with av.open(str(late)) as container:
+        assert next(container.decode(video=0)).time > 3000, "or this tests nothing"
+    facts = read_facts(late)
+    assert facts.duration_s == pytest.approx(1.2, abs=0.15)

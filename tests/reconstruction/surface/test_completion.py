@@ -132,3 +132,17 @@ def test_a_large_hole_in_a_thing_is_no_business_of_ours() -> None:
     forget(volume, hole)
     mesh, _ = completed(volume)
     assert area(mesh, (1.6, top - 0.1, 1.3), (2.5, top + 0.1, 2.1)) == 0
+
+
+def test_two_parallel_surfaces_are_two_planes() -> None:
+    """A panel 10 cm before a wall: one plane between them would lie on neither."""
+    volume, places = room()
+    panel = within(places, (0.8, 0.4, -1), (2.2, 1.6, 0.1 + TRUNCATION))
+    height = (places[..., 2] - 0.1).astype(np.float32)
+    volume.distance[panel] = np.clip(height, -TRUNCATION, TRUNCATION)[panel]
+    mesh, _ = completed(volume)
+    # The wall behind the panel is made whole too. Where it ends below the panel faces away, which no view supports.
+    normals, _ = face_normals_and_areas(mesh)
+    mesh = Mesh(mesh.vertices, mesh.faces[normals[:, 2] > 0.5])
+    assert area(mesh, (0.9, 0.5, 0.05), (2.1, 1.5, 0.15)) == pytest.approx(1.2, rel=0.1)
+    assert area(mesh, (2.3, 0.1, -0.05), (2.9, 1.9, 0.05)) == pytest.approx(0.6 * 1.8, rel=0.1)

@@ -90,11 +90,12 @@ def estimate_scale(
     return factor, Scale(False, 1.0, "assumed_room_height", round(total**-0.5, 4))
 
 
-def scale_from_known_length(known: KnownLength, camera_height: float, ceiling_height: float | None) -> Scale:
+def scale_from_known_length(known: KnownLength, camera_height: float | None, ceiling_height: float | None) -> Scale:
     """The scale of a model in which the known length was found.
 
     Args:
-        camera_height: of the typical camera above the floor, in the model's present units.
+        camera_height: of the typical camera above the floor, in the model's present units; None if no floor was
+            recognised.
         ceiling_height: the same for the ceiling; None if no ceiling was recognised.
 
     Raises:
@@ -106,6 +107,9 @@ def scale_from_known_length(known: KnownLength, camera_height: float, ceiling_he
             raise ValueError(msg)
         measured, sigma = ceiling_height, 0.02
     else:
+        if camera_height is None:
+            msg = "no floor was recognised in this model; give another length"
+            raise ValueError(msg)
         # The height is a typical one: hands go up and down by some centimetres while walking.
         measured, sigma = camera_height, 0.06
     if measured <= 0:

@@ -63,7 +63,7 @@ def find_cameras(keyframes: Keyframes, settings: QualitySettings, monitor: Monit
 def _first_try(keyframes: Keyframes) -> Job:
     if keyframes.source.kind == "video":
         return Job(ordered=True, still=STILL)
-    # Photos: of any order, few, and further apart, so every pair may matter and a failed pair matters more.
+    # Photos: by name mostly in the order they were taken in, but few and far apart: every pair may matter.
     return Job(ordered=True, still=STILL, exhaustive_up_to=40)
 
 

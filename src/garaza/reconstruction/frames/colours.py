@@ -16,7 +16,6 @@ _PQ, _HLG = 16, 18
 _MATRIX_BT2020 = {9, 10}
 _MATRIX_BT601 = {4, 5, 6, 7}
 _MATRIX_BT709 = {1}
-_MATRIX_RGB = {0}
 
 # ITU-R BT.2407: linear light, BT.2020 primaries to BT.709 primaries.
 _TO_BT709 = np.array(

@@ -158,14 +158,14 @@ def read_facts(path: Path) -> VideoFacts:
         for frame in decode(container, stream):
             first = first or frame
             shown += 1
-            # Containers that don't say how long they are are believed to be long enough after this many.
             if shown >= MIN_FRAMES or (duration > 0 and count >= MIN_FRAMES):
                 break
         if first is None:
             raise NotAVideo(why="no picture could be decoded")
         if duration <= 0:
-            duration = count / rate if count > 0 else shown / rate
-        if max(count, shown) < MIN_FRAMES or (duration < MIN_SECONDS and shown < MIN_FRAMES) or duration < MIN_SECONDS:
+            # Recorders that stream can't know how long it will be.
+            count, duration = _measured(container, stream, shown, rate)
+        if max(count, shown) < MIN_FRAMES or duration < MIN_SECONDS:
             raise TooShort(seconds=round(duration, 3), frames=max(count, shown))
         check_picture_size(first.width, first.height)
         return VideoFacts(
@@ -187,6 +187,7 @@ def decode(container: InputContainer, stream: VideoStream) -> Iterator[VideoFram
     A damaged part is stepped over and a truncated end is an end: what can be seen is used.
     """
     decoded, broken = 0, 0
+    first_time: float | None = None
     packets = container.demux(stream)
     while True:
         try:
@@ -202,8 +203,11 @@ def decode(container: InputContainer, stream: VideoStream) -> Iterator[VideoFram
                 return
             continue
         for frame in frames:
-            if frame.time is not None and frame.time > MAX_SECONDS:
-                return
+            if frame.time is not None:
+                # Cuts out of longer recordings begin at the time that it was there.
+                first_time = frame.time if first_time is None else first_time
+                if frame.time - first_time > MAX_SECONDS:
+                    return
             yield frame
             decoded += 1
             if decoded >= MAX_DECODED_FRAMES:
@@ -249,9 +253,30 @@ def _duration(container: InputContainer, stream: VideoStream) -> float:
         seconds = float(stream.duration * stream.time_base)
     elif container.duration is not None:
         seconds = container.duration / av.time_base
+        if "matroska" in container.format.name and container.start_time is not None:
+            # Matroska says when it ends, not how long it is.
+            seconds -= max(container.start_time, 0) / av.time_base
     else:
         seconds = 0.0
     return seconds if 0 < seconds < 100 * 3600 else 0.0
+
+
+def _measured(container: InputContainer, stream: VideoStream, decoded: int, rate: float) -> tuple[int, float]:
+    """Pictures, and seconds, by the packets that follow the `decoded` pictures; nothing more is decoded."""
+    packets, first, last = decoded, 0.0, 0.0
+    try:
+        for packet in container.demux(stream):
+            if packet.pts is None or packet.time_base is None:
+                continue
+            packets += 1
+            last = float(packet.pts * packet.time_base)
+            first = first or last
+            if last - first > MAX_SECONDS or packets >= MAX_DECODED_FRAMES:
+                break
+    except (av.error.FFmpegError, ValueError, OSError):
+        # A damaged end: what came before counts.
+        pass
+    return packets, max(packets / rate, last - first)
 
 
 def _public_codec_name(stream: VideoStream) -> str:

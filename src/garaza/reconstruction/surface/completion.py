@@ -76,6 +76,8 @@ def complete_planes(volume: Volume, mesh: Mesh, planes: list[Plane], min_weight:
     for number, plane in enumerate(planes, 1):
         is_wall = any(plane is wall for wall in walls)
         sheet = _sheet(plane, centres, normals, volume.voxel_size)
+        if sheet is None:
+            continue
         missing = _missing(sheet, volume, min_weight, walls, is_wall=is_wall)
         # What was measured there is no surface: noise before the wall or behind it. On things it may be their shape.
         bounds = walls if is_wall else [plane]
@@ -101,13 +103,16 @@ def _walls(planes: list[Plane], centres: Float64, areas: NDArray[np.float32]) ->
     return walls
 
 
-def _sheet(plane: Plane, centres: Float64, normals: NDArray[np.float32], cell: float) -> _Sheet:
+def _sheet(plane: Plane, centres: Float64, normals: NDArray[np.float32], cell: float) -> _Sheet | None:
+    """None: nothing that was measured lies on the plane itself."""
     helper = np.eye(3)[np.argmin(np.abs(plane.normal))]
     right = np.cross(helper, plane.normal)
     right /= np.linalg.norm(right)
     down = np.cross(plane.normal, right)
     near = np.abs(centres @ plane.normal - plane.offset) < 2 * cell
     on_it = centres[near & (normals @ plane.normal > _MIN_COSINE)]
+    if len(on_it) == 0:
+        return None
     flat = np.stack([on_it @ right, on_it @ down], axis=1)
     # Room around it, so that closing gaps doesn't stop at the border of the grid.
     margin = int(np.ceil(_BRIDGED / cell)) + 2

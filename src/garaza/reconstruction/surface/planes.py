@@ -59,7 +59,7 @@ def find_planes(mesh: Mesh, tolerance: float, min_area: float) -> list[Plane]:
         members[on_it] = len(planes)
         planes.append(Plane(normal, offset, area))
         left &= ~on_it
-    return _merged(planes, members, centres, areas, 2 * tolerance)
+    return _merged(planes, members, centres, areas, tolerance)
 
 
 def _merged(
@@ -75,8 +75,9 @@ def _merged(
                 continue
             both = faces | other_faces
             normal, offset = _fitted(centres[both], areas[both], plane.normal)
-            off = np.abs(centres @ normal - offset)
-            if all(np.average(off[part], weights=areas[part]) < tolerance for part in (faces, other_faces)):
+            off = centres @ normal - offset
+            # The mean of the signed heights: two parallel walls are not one wall between them.
+            if all(abs(np.average(off[part], weights=areas[part])) < tolerance for part in (faces, other_faces)):
                 parts[number] = Plane(normal, offset, plane.area + other.area), both
                 break
         else:
