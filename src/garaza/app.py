@@ -15,9 +15,9 @@ import garaza
 from garaza import page
 from garaza.errors import PROBLEM_RESPONSES, UnexpectedErrors, add_handlers
 from garaza.health import make_router as health_routes
+from garaza.kit import migrate
 from garaza.kit.api_page import add_documentation
 from garaza.kit.asgi import AnswerHeaders
-from garaza.kit.migrate import upgrade
 from garaza.live.hub import Hub
 from garaza.live.routes import make_router as live_routes
 from garaza.migrations import PACKAGE
@@ -92,9 +92,9 @@ def prepare(parts: Parts) -> None:
 
     Raises:
         OSError: the data directory can't be written to.
+        DatabaseMissingError: it holds scans without a database.
     """
-    parts.data.create()
-    upgrade(parts.data.database, PACKAGE)
+    migrate.prepare(parts.data, PACKAGE)
 
 
 async def _sweep(parts: Parts, inventory: Callable[[], list[Path]]) -> None:

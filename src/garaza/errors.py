@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import errno
 import http
 import logging
+import sqlite3
 from typing import Any
 
 from fastapi import FastAPI, Request
 from fastapi.encoders import jsonable_encoder
 from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel, Field
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
@@ -21,6 +24,7 @@ from garaza.reconstruction.failures import ReconstructionFailure
 logger = logging.getLogger(__name__)
 
 MEDIA_TYPE = "application/problem+json"
+_NO_ROOM = {errno.ENOSPC, errno.EDQUOT}
 
 
 class GarazaError(Exception):
@@ -53,6 +57,17 @@ class GarazaError(Exception):
 def not_found(what: str = "scan") -> GarazaError:
     """A thing that isn't there, or that this client may not know of: the two look the same."""
     return GarazaError(404, "not_found", f"There is no such {what}. It may have been deleted or have expired.")
+
+
+def disk_full() -> GarazaError:
+    """There is no room for what was asked."""
+    detail = "There is no room left here. Delete old scans, or ask whoever runs this server."
+    return GarazaError(507, "disk_full", detail, {"Retry-After": "3600"})
+
+
+def changed_meanwhile() -> GarazaError:
+    """What was asked about was there at first, and then another request put something else in its place."""
+    return GarazaError(409, "changed_meanwhile", "The scan changed meanwhile. Look at it again, then retry.")
 
 
 def unusable_video(failure: ReconstructionFailure) -> GarazaError:
@@ -97,7 +112,7 @@ def add_handlers(app: FastAPI) -> None:
 
     @app.exception_handler(GarazaError)
     async def garaza_error(_request: Request, error: GarazaError) -> JSONResponse:
-        return problem(error.status, error.code, error.detail, error.headers, **error.extra)
+        return _told(error)
 
     @app.exception_handler(RequestValidationError)
     async def invalid(_request: Request, error: RequestValidationError) -> JSONResponse:
@@ -114,9 +129,45 @@ def add_handlers(app: FastAPI) -> None:
         code = _phrase(error.status_code).lower().replace(" ", "_")
         return problem(error.status_code, code, str(error.detail), dict(error.headers or {}))
 
+    _add_storage_handlers(app)
+
+
+def _add_storage_handlers(app: FastAPI) -> None:
     @app.exception_handler(PoolTimeoutError)
     async def overloaded(_request: Request, _error: PoolTimeoutError) -> JSONResponse:
-        return problem(503, "overloaded", "The service is busy. Try again in a moment.", {"Retry-After": "2"})
+        return _overloaded()
+
+    @app.exception_handler(DBAPIError)
+    async def database_error(_request: Request, error: DBAPIError) -> JSONResponse:
+        # Both happen to a healthy service that outsiders fill or press hard; anything else is for the log.
+        match _sqlite_code(error):
+            case sqlite3.SQLITE_FULL:
+                return _told(disk_full())
+            case sqlite3.SQLITE_BUSY | sqlite3.SQLITE_LOCKED:
+                return _overloaded()
+        raise error
+
+    @app.exception_handler(OSError)
+    async def system_error(_request: Request, error: OSError) -> JSONResponse:
+        if error.errno not in _NO_ROOM:
+            raise error
+        return _told(disk_full())
+
+
+def _told(error: GarazaError) -> JSONResponse:
+    return problem(error.status, error.code, error.detail, error.headers, **error.extra)
+
+
+def _sqlite_code(error: DBAPIError) -> int:
+    """SQLite's primary result code, 0 where there is none."""
+    cause: BaseException | None = error.orig
+    while cause is not None and not isinstance(cause, sqlite3.Error):
+        cause = cause.__cause__
+    return getattr(cause, "sqlite_errorcode", 0) & 0xFF
+
+
+def _overloaded() -> JSONResponse:
+    return problem(503, "overloaded", "The service is busy. Try again in a moment.", {"Retry-After": "2"})
 
 
 class UnexpectedErrors:

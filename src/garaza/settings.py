@@ -42,6 +42,8 @@ class UploadSettings(BaseModel):
     max_bytes: Annotated[int, Field(ge=1 << 16, le=1 << 40)] = 2 * GIB
     min_free_bytes: Annotated[int, Field(ge=0, le=1 << 50)] = GIB
     """Free disk space that uploads leave alone; below it they are answered 507."""
+    stall_seconds: Annotated[float, Field(gt=0, le=3600)] = 60
+    """An upload of which nothing has come for so long is given up."""
     probe_seconds: Annotated[float, Field(gt=0, le=600)] = 20
     """Time that looking into a file may take before it is refused."""
     probe_memory_bytes: Annotated[int, Field(ge=GIB // 2, le=64 * GIB)] = 3 * GIB
@@ -65,6 +67,8 @@ class JobSettings(BaseModel):
     max_attempts: Annotated[int, Field(ge=1, le=20)] = 3
     backoff_seconds: Annotated[float, Field(ge=0, le=3600)] = 2
     """Wait before the second attempt; doubled for each one after."""
+    max_seconds: Annotated[float, Field(gt=0, le=7 * 24 * 3600)] = 2 * 3600
+    """What an attempt may take; a standard one takes minutes. A decoder that hangs doesn't hold a worker for ever."""
     max_queued: Annotated[int, Field(ge=1, le=1_000_000)] = 1000
     """Jobs waiting at most; more are answered 503."""
 

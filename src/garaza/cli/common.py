@@ -88,11 +88,18 @@ def data_errors_told(folder: Path) -> Iterator[None]:
     from filelock import Timeout  # noqa: PLC0415
     from sqlalchemy.exc import DBAPIError  # noqa: PLC0415
 
+    from garaza.kit.migrate import DatabaseMissingError  # noqa: PLC0415
+
     another = "choose another data directory with --data-dir"
     try:
         yield
     except CommandError:
         refuse(f"The database in {folder} was made by a newer version of Garaza. Update this one, or {another}.")
+    except DatabaseMissingError:
+        refuse(
+            f"There are scans in {folder}, and no database that knows of them. Put a backup of garaza.db in its place, "
+            f"move uploads and results away, or {another}."
+        )
     except Timeout:
         refuse(f"The database in {folder} is being brought up to date by another process. Try again when it is done.")
     except DBAPIError as error:

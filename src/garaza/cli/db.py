@@ -12,12 +12,11 @@ db_app = typer.Typer(help="Look after the database.", no_args_is_help=True)
 @db_app.command()
 def upgrade(data_dir: DataDir = None) -> None:
     """Bring the database up to this version. `garaza serve` does it by itself."""
-    from garaza.kit.migrate import upgrade as run  # noqa: PLC0415 - `garaza --help` must not wait for it
+    from garaza.kit.migrate import prepare  # noqa: PLC0415 - `garaza --help` must not wait for it
     from garaza.kit.storage import DataDirectory  # noqa: PLC0415
     from garaza.migrations import PACKAGE  # noqa: PLC0415
 
     data = DataDirectory(load_settings(data_dir).data_dir)
     with data_errors_told(data.root):
-        data.create()
-        revision = run(data.database, PACKAGE)
+        revision = prepare(data, PACKAGE)
     typer.echo(f"The database is at revision {revision}.")

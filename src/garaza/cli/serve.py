@@ -40,6 +40,7 @@ def run_service(settings: Settings, parts: Parts | None = None) -> None:
 
     from garaza.app import create_app, prepare  # noqa: PLC0415
     from garaza.cli.announcing_server import AnnouncingServer  # noqa: PLC0415
+    from garaza.cli.bounded_http import BoundedHttp  # noqa: PLC0415
     from garaza.wiring import make_parts  # noqa: PLC0415
 
     parts = parts or make_parts(settings)
@@ -63,6 +64,7 @@ def run_service(settings: Settings, parts: Parts | None = None) -> None:
         refuse(str(error))
     config = uvicorn.Config(
         create_app(settings, parts),
+        http=BoundedHttp,
         ws="websockets-sansio",
         ws_max_size=1 << 16,
         ws_ping_interval=settings.live.ping_seconds,

@@ -7,6 +7,7 @@ import contextlib
 import dataclasses
 import logging
 import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,7 @@ from garaza.jobs.service import Claim, JobService
 from garaza.kit.database import Database
 from garaza.kit.storage import DataDirectory, sync_directory
 from garaza.reconstruction.cameras.scale import KnownLength
-from garaza.reconstruction.failures import EngineCrashed, ReconstructionFailure
+from garaza.reconstruction.failures import EngineCrashed, ReconstructionFailure, TookTooLong
 from garaza.reconstruction.isolated import reconstruct_isolated
 from garaza.reconstruction.options import Options
 from garaza.reconstruction.progress import Cancelled, Progress
@@ -61,7 +62,10 @@ class JobRunner:
                 stop.is_set,
             )
         except Cancelled:
-            await self._left(claim, stopping)
+            if latest.overdue:
+                await self._failed(claim, TookTooLong(seconds=self._settings.max_seconds))
+            else:
+                await self._left(claim, stopping)
         except ReconstructionFailure as failure:
             await self._failed(claim, failure)
         except Exception as error:
@@ -82,8 +86,13 @@ class JobRunner:
         stop: threading.Event,
         stopping: asyncio.Event,
     ) -> None:
-        """Renew the lease and pass reports on, until the claim is void; then tell the work to stop."""
+        """Renew the lease and pass reports on, until the claim is void or overdue; then tell the work to stop."""
+        deadline = time.monotonic() + self._settings.max_seconds
         while not stopping.is_set():
+            if time.monotonic() > deadline:
+                logger.error("job %s has taken too long: stopping", claim.job_id)
+                latest.overdue = True
+                stop.set()
             try:
                 async with self._database.write() as session:
                     ours = await self._jobs.renew(session, claim, latest.take())
@@ -146,6 +155,7 @@ class _Latest:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._progress: Progress | None = None
+        self.overdue = False
 
     def put(self, progress: Progress) -> None:
         with self._lock:

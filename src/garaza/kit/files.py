@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import email.utils
+import os
 from pathlib import Path
 
 from starlette.datastructures import Headers
+from starlette.exceptions import HTTPException
 from starlette.responses import FileResponse, Response
+from starlette.types import Message, Receive, Scope, Send
 
 IMMUTABLE = "public, max-age=31536000, immutable"
 REVALIDATE = "private, no-cache"
@@ -18,13 +21,44 @@ class HashedFileResponse(FileResponse):
     chunk_size = 1 << 20
     """Measured at 0.60 CPU seconds a gigabyte, against 1.48 with Starlette's 64 KiB."""
 
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer; what is wrong is raised, so that it is told as all errors are.
+
+        Raises:
+            HTTPException: 400 and 416 for ranges that can't be had; 404 for a file that has just been deleted.
+        """
+        start: Message | None = None
+        begun = False
+
+        async def hold_back(message: Message) -> None:
+            # The file is opened between the head of the answer and its first bytes.
+            nonlocal start, begun
+            if message["type"] == "http.response.start":
+                start = message
+                if message["status"] >= 400:
+                    ranges = {k.decode(): v.decode() for k, v in message["headers"] if k == b"content-range"}
+                    detail = "There is no such range in this file. Fetch it whole, or a range within its length."
+                    raise HTTPException(message["status"], detail, ranges)
+                return
+            if start is not None and not begun:
+                begun = True
+                await send(start)
+            await send(message)
+
+        try:
+            await super().__call__(scope, receive, hold_back)
+        except FileNotFoundError:
+            if begun:
+                raise
+            raise HTTPException(404, "There is no such file. It may have been deleted or have expired.") from None
+
 
 def file_answer(
     request_headers: Headers,
     path: Path,
     *,
     digest: str,
-    modified: float,
+    stat: os.stat_result,
     media_type: str,
     cache_control: str,
     headers: dict[str, str] | None = None,
@@ -33,18 +67,18 @@ def file_answer(
 
     Args:
         digest: of the content; becomes the strong ETag.
-        modified: Unix time of the last change.
+        stat: of the file.
     """
     etag = f'"{digest}"'
     common = {
         "ETag": etag,
-        "Last-Modified": email.utils.formatdate(modified, usegmt=True),
+        "Last-Modified": email.utils.formatdate(stat.st_mtime, usegmt=True),
         "Cache-Control": cache_control,
         **(headers or {}),
     }
-    if is_current(request_headers, etag, modified):
+    if is_current(request_headers, etag, stat.st_mtime):
         return Response(status_code=304, headers=common)
-    return HashedFileResponse(path, media_type=media_type, headers=common)
+    return HashedFileResponse(path, media_type=media_type, headers=common, stat_result=stat)
 
 
 def is_current(request_headers: Headers, etag: str, modified: float) -> bool:

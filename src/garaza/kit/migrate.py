@@ -15,13 +15,32 @@ from sqlalchemy.engine import Connection
 from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.pool import ConnectionPoolEntry, NullPool
 
+from garaza.kit.storage import DataDirectory
+
 LOCK_SECONDS = 60
+
+
+class DatabaseMissingError(Exception):
+    """There are scans, and no database that knows of them."""
 
 
 def _config(package: str) -> Config:
     config = Config()
     config.set_main_option("script_location", str(files(package)).replace("%", "%%"))
     return config
+
+
+def prepare(data: DataDirectory, package: str) -> str:
+    """Make the data directory where there is none, and `upgrade` its database. Blocks.
+
+    Raises:
+        OSError: the place can't be written to.
+        DatabaseMissingError: a new database would know none of the scans that are there, and all would be swept away.
+    """
+    data.create()
+    if data.holds_scans() and (not data.database.exists() or current(data.database) is None):
+        raise DatabaseMissingError
+    return upgrade(data.database, package)
 
 
 def upgrade(database: Path, package: str) -> str:

@@ -7,7 +7,7 @@ import errno
 import os
 import re
 import unicodedata
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 _WRITE_BYTES = 1 << 20
 """Gathered before a thread is asked to write: fewer hops between threads, at a megabyte each upload."""
+FORM_OVERHEAD_BYTES = 1 << 16
+"""What a form may have around its file."""
 _MAX_HEADER_BYTES = 8192
 _MAX_NAME_LENGTH = 200
 
@@ -51,10 +53,14 @@ async def receive_file(
     field: str,
     path: Path,
     max_bytes: int,
+    has_room: Callable[[], bool] = lambda: True,
 ) -> ReceivedFile:
-    """Write the content of form field `field` to `path`; other fields are read past.
+    """Write the content of form field `field` to `path`; other fields are read past, within `FORM_OVERHEAD_BYTES`.
 
     `path` is not left behind when anything is raised, including a client that goes away.
+
+    Args:
+        has_room: asked after each megabyte, in a thread. A length need not be declared, and others write meanwhile.
 
     Raises:
         MultipartError, TooLargeError, DiskFullError
@@ -67,7 +73,7 @@ async def receive_file(
     form = _Form(field, max_bytes)
     try:
         with await asyncio.to_thread(path.open, "xb") as file:
-            await _receive(body, MultipartParser(boundary, form.callbacks()), form, file)
+            await _receive(body, MultipartParser(boundary, form.callbacks()), form, file, has_room)
         form.require_complete()
     except BaseException as error:
         # Not in a thread: the request may be cancelled already, and then nothing may be awaited.
@@ -81,11 +87,23 @@ async def receive_file(
     return ReceivedFile(clean_name(form.filename), form.size)
 
 
-async def _receive(body: AsyncIterator[bytes], parser: MultipartParser, form: _Form, file: BinaryIO) -> None:
+async def _receive(
+    body: AsyncIterator[bytes],
+    parser: MultipartParser,
+    form: _Form,
+    file: BinaryIO,
+    has_room: Callable[[], bool],
+) -> None:
+    arrived = 0
     async for chunk in body:
+        arrived += len(chunk)
+        if arrived > form.max_bytes + FORM_OVERHEAD_BYTES:
+            raise TooLargeError
         parser.write(chunk)
         if len(form.pending) >= _WRITE_BYTES:
             await asyncio.to_thread(form.write_to, file)
+            if not await asyncio.to_thread(has_room):
+                raise DiskFullError
     parser.finalize()
     await asyncio.to_thread(form.write_to, file)
     # A row will say that the file is here: it must be so after a power cut too.
@@ -102,7 +120,7 @@ class _Form:
 
     def __init__(self, field: str, max_bytes: int) -> None:
         self._field = field.encode()
-        self._max_bytes = max_bytes
+        self.max_bytes = max_bytes
         self._headers: dict[bytes, bytes] = {}
         self._header_name = bytearray()
         self._header_value = bytearray()
@@ -167,7 +185,7 @@ class _Form:
         if not self._wanted:
             return
         self.size += end - start
-        if self.size > self._max_bytes:
+        if self.size > self.max_bytes:
             raise TooLargeError
         self.pending += data[start:end]
 

@@ -97,6 +97,12 @@ class TooLittleSurface(ReconstructionFailure):
     advice = "Film from further away, in good light, and pass by each part of the room from two sides."
 
 
+class TookTooLong(ReconstructionFailure):
+    reason = "took_too_long"
+    message = "The work on this video took too long."
+    advice = "Try a lower quality or fewer frames, or film a shorter video."
+
+
 class EngineUnavailable(ReconstructionFailure):
     reason = "engine_unavailable"
     message = "The engine that was asked for is not installed here."

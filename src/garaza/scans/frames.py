@@ -13,7 +13,7 @@ from typing import IO, Any
 import numpy as np
 from starlette.concurrency import iterate_in_threadpool
 
-from garaza.errors import GarazaError
+from garaza.errors import GarazaError, changed_meanwhile
 from garaza.scans.schemas import ResultAnswer
 
 _AT_ONCE = 4
@@ -26,20 +26,27 @@ class FrameStreams:
     def __init__(self) -> None:
         self._turns = asyncio.Semaphore(_AT_ONCE)
 
-    def stream(self, result: ResultAnswer, folder: Path) -> AsyncIterator[str]:
+    async def stream(self, result: ResultAnswer, folder: Path) -> AsyncIterator[str]:
         """The result's JSON with depth and confidence in each frame.
 
         Raises:
-            GarazaError: 503 while too many others are at it.
+            GarazaError: 503 while too many others are at it; 409 if the result has gone since it was looked up.
         """
         if self._turns.locked():
             raise GarazaError(
                 503, "busy", "Others are fetching depth now. Try again in a moment.", {"Retry-After": "5"}
             )
-        return self._in_turn(stream_with_frames(result, folder))
+        parts = stream_with_frames(result, folder)
+        # Opens the files. Whatever is deleted from here on, they can be read to the end.
+        try:
+            first = await asyncio.to_thread(next, parts)
+        except FileNotFoundError:
+            raise changed_meanwhile() from None
+        return self._in_turn(first, parts)
 
-    async def _in_turn(self, parts: Iterator[str]) -> AsyncIterator[str]:
+    async def _in_turn(self, first: str, parts: Iterator[str]) -> AsyncIterator[str]:
         async with self._turns:
+            yield first
             async for part in iterate_in_threadpool(parts):
                 yield part
 

@@ -64,7 +64,7 @@ def make_router(scans: ScanService, jobs: JobService, data: DataDirectory) -> AP
             return answer
         job = await jobs.get(session, job_id)
         folder = data.result(job_id, job.result_version or "")
-        return StreamingResponse(frames.stream(answer, folder), media_type="application/json")
+        return StreamingResponse(await frames.stream(answer, folder), media_type="application/json")
 
     @router.head("/assets/{job_id}/{path:path}", include_in_schema=False)
     @router.get("/assets/{job_id}/{path:path}", summary="A file of the result")
@@ -74,7 +74,7 @@ def make_router(scans: ScanService, jobs: JobService, data: DataDirectory) -> AP
         own_page = {"Content-Security-Policy": "sandbox; default-src 'none'; img-src data:; style-src 'unsafe-inline'"}
         place = data.result(job_id, version) / file.path
         try:
-            modified = (await asyncio.to_thread(place.stat)).st_mtime
+            stat = await asyncio.to_thread(place.stat)
         except FileNotFoundError:
             # Deleted, or replaced by another scale, between the query and now.
             raise not_found("file") from None
@@ -82,7 +82,7 @@ def make_router(scans: ScanService, jobs: JobService, data: DataDirectory) -> AP
             request.headers,
             place,
             digest=file.sha256,
-            modified=modified,
+            stat=stat,
             media_type=file.media_type,
             cache_control=IMMUTABLE if v == version_of(file) else REVALIDATE,
             headers=own_page if file.media_type.startswith("text/html") else None,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import math
 
-from garaza.errors import GarazaError
+from garaza.errors import GarazaError, changed_meanwhile
 from garaza.jobs.models import Job
 from garaza.jobs.run_job import file_rows
 from garaza.jobs.service import JobService
@@ -30,6 +30,7 @@ from garaza.scans.schemas import (
 KNOWN_LENGTH_UNCERTAINTY = 0.01
 """Relative: what tapping two points and reading a tape measure leave."""
 _EXPIRED_AT_ONCE = 100
+_RESULT_ATTEMPTS = 3
 
 
 class ScanService:
@@ -39,6 +40,8 @@ class ScanService:
         self._database = database
         self._data = data
         self._jobs = jobs
+        self._rescaling = asyncio.Lock()
+        """Each rewrites all models of a scan: one at a time leaves threads to everybody else."""
 
     async def process(self, session: WriteSession, job_id: str, request: ProcessRequest) -> int | None:
         """Queue it; returns its place in the queue.
@@ -71,6 +74,16 @@ class ScanService:
         Raises:
             GarazaError: 404; 409 while there is none, or if there will be none.
         """
+        for _ in range(_RESULT_ATTEMPTS):
+            try:
+                return await self._result(session, job_id)
+            except FileNotFoundError:
+                # Deleted, or replaced by another scale, between the row and the files: look at the row as it is now.
+                session.expunge_all()
+                await session.rollback()
+        raise changed_meanwhile()
+
+    async def _result(self, session: ReadSession, job_id: str) -> ResultAnswer:
         job = await self._completed(session, job_id)
         files = await self._jobs.files(session, job_id)
         folder = self._data.result(job_id, job.result_version or "")
@@ -84,22 +97,29 @@ class ScanService:
         """
         async with self._database.read() as reading:
             job = await self._completed(reading, job_id)
-        old = self._data.result(job_id, job.result_version or "")
+        async with self._rescaling:
+            try:
+                return await self._rescale(job, request)
+            except FileNotFoundError:
+                raise changed_meanwhile() from None
+
+    async def _rescale(self, job: Job, request: ScaleRequest) -> Scale:
+        old = self._data.result(job.id, job.result_version or "")
         current = await asyncio.to_thread(Result.read, old)
         scale = _new_scale(current.scale, request)
         version = new_id()
-        new = self._data.result(job_id, version)
+        new = self._data.result(job.id, version)
         try:
             result = await asyncio.to_thread(rescale, old, new, scale)
             rows = await asyncio.to_thread(file_rows, new, result)
             async with self._database.write() as session:
                 replaced = await self._jobs.new_result_version(session, job, version, rows)
         except BaseException:
-            await self._data.remove(new)
+            await self._data.remove_result(job.id, version)
             raise
         if not replaced:
-            await self._data.remove(new)
-            raise GarazaError(409, "changed_meanwhile", "The scan changed meanwhile. Look at it again, then retry.")
+            await self._data.remove_result(job.id, version)
+            raise changed_meanwhile()
         await self._data.remove(old)
         return scale
 

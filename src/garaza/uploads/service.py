@@ -7,20 +7,24 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
-from garaza.errors import GarazaError, unusable_video
+from garaza.errors import GarazaError, disk_full, unusable_video
 from garaza.jobs.models import Job
 from garaza.jobs.service import JobService
 from garaza.kit.clock import Clock
 from garaza.kit.database import Database
 from garaza.kit.ids import new_id
-from garaza.kit.multipart import DiskFullError, MultipartError, ReceivedFile, TooLargeError, receive_file
+from garaza.kit.multipart import (
+    FORM_OVERHEAD_BYTES,
+    DiskFullError,
+    MultipartError,
+    ReceivedFile,
+    TooLargeError,
+    receive_file,
+)
 from garaza.kit.storage import DataDirectory, sync_directory
 from garaza.reconstruction.failures import ReconstructionFailure
 from garaza.settings import Settings
 from garaza.uploads.probe import Prober
-
-FORM_OVERHEAD_BYTES = 1 << 16
-"""What a form may have around its file."""
 
 
 class UploadService:
@@ -65,8 +69,11 @@ class UploadService:
     def _refuse_size(self, content_length: int | None) -> None:
         if content_length is not None and content_length > self._settings.uploads.max_bytes + FORM_OVERHEAD_BYTES:
             raise self._too_large()
-        if self._data.free_bytes() - (content_length or 0) < self._settings.uploads.min_free_bytes:
-            raise _disk_full()
+        if not self._has_room(content_length or 0):
+            raise disk_full()
+
+    def _has_room(self, more: int = 0) -> bool:
+        return self._data.free_bytes() - more >= self._settings.uploads.min_free_bytes
 
     def _too_large(self) -> GarazaError:
         limit = self._settings.uploads.max_bytes
@@ -75,13 +82,15 @@ class UploadService:
 
     async def _receive(self, body: AsyncIterator[bytes], content_type: str, path: Path) -> ReceivedFile:
         try:
-            return await receive_file(body, content_type, "file", path, self._settings.uploads.max_bytes)
+            patient = _patiently(body, self._settings.uploads.stall_seconds)
+            max_bytes = self._settings.uploads.max_bytes
+            return await receive_file(patient, content_type, "file", path, max_bytes, self._has_room)
         except MultipartError as error:
             raise GarazaError(400, "bad_form", str(error)) from error
         except TooLargeError:
             raise self._too_large() from None
         except DiskFullError:
-            raise _disk_full() from None
+            raise disk_full() from None
 
     async def _keep(self, path: Path, received: ReceivedFile) -> Job:
         try:
@@ -107,6 +116,14 @@ def _move(path: Path, place: Path) -> None:
     sync_directory(place.parent)
 
 
-def _disk_full() -> GarazaError:
-    detail = "There is no room for another video here. Delete old scans, or ask whoever runs this server."
-    return GarazaError(507, "disk_full", detail, {"Retry-After": "3600"})
+async def _patiently(body: AsyncIterator[bytes], stall_seconds: float) -> AsyncIterator[bytes]:
+    parts = aiter(body)
+    while True:
+        try:
+            async with asyncio.timeout(stall_seconds):
+                part = await anext(parts)
+        except StopAsyncIteration:
+            return
+        except TimeoutError:
+            raise GarazaError(408, "upload_stalled", "The upload came to a halt. Send the file again.") from None
+        yield part
