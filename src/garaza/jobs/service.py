@@ -125,7 +125,7 @@ class JobService:
         return job
 
     async def queue_position(self, session: ReadSession, job: Job) -> int | None:
-        """1: the next to begin. None unless the job waits."""
+        """One more than the jobs that run, or wait before it. None unless the job waits."""
         return await self._jobs.ahead_of(session, job) + 1 if job.state == JobState.QUEUED.value else None
 
     async def delete(self, session: WriteSession, job_id: str) -> None:

@@ -42,7 +42,7 @@ _SHARE: dict[Stage, float] = {
 
 
 class Cancelled(Exception):
-    """Raised from `Monitor.checkpoint` when the work is no longer wanted. Never caught inside `reconstruction`."""
+    """Raised from `Monitor.checkpoint` when the work is no longer wanted. Only `isolated` catches it."""
 
 
 @dataclass(frozen=True, slots=True)

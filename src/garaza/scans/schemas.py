@@ -36,7 +36,7 @@ class ProcessAnswer(BaseModel):
     status: str = "processing"
     job_id: str
     queue_position: int | None
-    """1: the next to begin."""
+    """One more than the jobs that run, or wait before it."""
 
 
 class ProgressBody(BaseModel):

@@ -151,7 +151,7 @@ def wall_direction(up: Float64, surfels: Surfels) -> tuple[Float64, bool]:
     peak = (int(np.argmax(smooth)) + 0.5) / 2
     off = (angles - peak + 45.0) % 90.0 - 45.0
     near = off[np.abs(off) < 8.0]
-    # A flat histogram (round things, clutter) has an eighth of its votes within any 11 of 90 degrees.
+    # A flat histogram (round things, clutter) has a sixteenth of its votes within any 5.5 of 90 degrees.
     clear = bool(smooth.max() > 1.8 * votes.sum() * 11 / 180)
     angle = np.radians(peak + (float(np.median(near)) if len(near) else 0.0))
     return np.cos(angle) * side + np.sin(angle) * front, clear

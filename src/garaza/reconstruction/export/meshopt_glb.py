@@ -1,4 +1,4 @@
-"""The same model in half the bytes: EXT_meshopt_compression, quantised attributes and a WebP texture."""
+"""The same model in a quarter of the bytes: EXT_meshopt_compression, quantised attributes and a WebP texture."""
 
 from __future__ import annotations
 
