@@ -17,6 +17,7 @@ from garaza.reconstruction.failures import EngineCrashed, OnlyRotation
 from garaza.reconstruction.isolated import Work, reconstruct_isolated
 from garaza.reconstruction.pipeline import Options
 from garaza.reconstruction.progress import Cancelled, Progress, Stage
+from tests.service.harness import is_gone
 
 MakeWork = Callable[[str], Work]
 
@@ -36,16 +37,6 @@ def make_work(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[MakeW
 
     yield make
     sys.modules.pop("isolated_work", None)
-
-
-def is_gone(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return True
-    # A killed grandchild stays a zombie until init reaps it: that is as gone as can be.
-    stat = Path(f"/proc/{pid}/stat")
-    return stat.exists() and stat.read_text().rsplit(")", 1)[1].split()[0] == "Z"
 
 
 def test_progress_comes_through(make_work: MakeWork, tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ only a sum over them (Monte Carlo radiosity, gathered). Embree traces the rays.
 from __future__ import annotations
 
 import itertools
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -141,6 +142,7 @@ def _frame(n, s, t):
 
 
 WINDOW_LIGHT, SUN_LIGHT, LAMP_LIGHT, ANYWHERE = 0, 1, 2, 3
+_RAYS_AT_ONCE = 2_000_000
 
 
 @njit(nogil=True, cache=True)
@@ -199,13 +201,12 @@ def _make_rays(kind, points, normals, offsets, count, shape, origins, directions
                 directions[i * count + k, j] = d[j]
 
 
-def _lit(
-    embree: EmbreeScene, texels: _Texels, kind: int, shape: Array, count: int, rng: np.random.Generator
-) -> tuple[NDArray[np.int64], Float32, Float32]:
-    """Yield nothing but what arrives: (texel, weights (n, count), directions (n, count, 3)) for texels that get any."""
-    rows, shares, ways = [], [], []
+def _rays(
+    texels: _Texels, kind: int, shape: Array, count: int, rng: np.random.Generator
+) -> Iterator[tuple[slice, Float32, Float32, Float32]]:
+    """A part of the texels at a time, so that memory stays bounded: origins, directions (n * count, 3), weights."""
     offsets = rng.random((len(texels.points), 2))
-    step = max(1, 2_000_000 // count)
+    step = max(1, _RAYS_AT_ONCE // count)
     for start in range(0, len(texels.points), step):
         part = slice(start, min(start + step, len(texels.points)))
         n = part.stop - part.start
@@ -215,14 +216,23 @@ def _lit(
         _make_rays(
             kind, texels.points[part], texels.normals[part], offsets[part], count, shape, origins, directions, weights
         )
+        yield part, origins, directions, weights
+
+
+def _lit(
+    embree: EmbreeScene, texels: _Texels, kind: int, shape: Array, count: int, rng: np.random.Generator
+) -> tuple[NDArray[np.int64], Float32, Float32]:
+    """Nothing but what arrives: (texel, weights (n, count), directions (n, count, 3)) for texels that get any."""
+    rows, shares, ways = [], [], []
+    for part, origins, directions, weights in _rays(texels, kind, shape, count, rng):
         wanted = np.flatnonzero(weights.reshape(-1) > 0)
         far = np.full(len(wanted), 1.0 - 1e-4 if kind != SUN_LIGHT else 1e4, dtype=np.float32)
         blocked = embree.run(origins[wanted], directions[wanted], far, query="OCCLUDED") != -1
         weights.reshape(-1)[wanted[blocked]] = 0
         some = np.flatnonzero(weights.sum(axis=1) > 0)
-        rows.append(some + start)
+        rows.append(some + part.start)
         shares.append(weights[some])
-        ways.append(directions.reshape(n, count, 3)[some])
+        ways.append(directions.reshape(*weights.shape, 3)[some])
     return np.concatenate(rows), np.concatenate(shares), np.concatenate(ways)
 
 
@@ -293,18 +303,7 @@ def _links(
     texel_of_cell = texel_of_cell.reshape(height, width)
     links = np.empty((len(texels.points), count), dtype=np.int32)
     hidden = np.empty(len(texels.points), dtype=np.float32)
-    offsets = rng.random((len(texels.points), 2))
-    step = max(1, 2_000_000 // count)
-    for start in range(0, len(texels.points), step):
-        part = slice(start, min(start + step, len(texels.points)))
-        n = part.stop - part.start
-        origins = np.empty((n * count, 3), dtype=np.float32)
-        directions = np.empty_like(origins)
-        weights = np.empty((n, count), dtype=np.float32)
-        _make_rays(
-            ANYWHERE, texels.points[part], texels.normals[part], offsets[part], count, np.zeros(7), origins, directions,
-            weights,
-        )  # fmt: skip
+    for part, origins, directions, _ in _rays(texels, ANYWHERE, np.zeros(7), count, rng):
         found = embree.run(origins, directions, output=True)
         hit = np.where(found["primID"] >= 0, solid_ids[np.maximum(found["primID"], 0)], -1)
         _resolve(

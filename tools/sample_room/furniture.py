@@ -5,7 +5,6 @@ from __future__ import annotations
 import numpy as np
 
 from tools.sample_room.patches import (
-    Array,
     Material,
     Patch,
     box,
@@ -331,8 +330,3 @@ def door(wood: Material, frame: Material, metal: Material) -> list[Patch]:
         parts += box((side * 0.47, 1.03, 0.02), (0.08, 2.06, 0.04), frame, radius=0.005, without=("back",))
     parts += box((0, 2.045, 0.02), (1.02, 0.09, 0.04), frame, radius=0.005, without=("back",))
     return parts + rod((0.36, 1.02, 0.06), (0.25, 1.02, 0.06), 0.009, metal)
-
-
-def grid_points(patches: list[Patch]) -> Array:
-    """(P, 3) all points, for checks on where a piece stands."""
-    return np.concatenate([p.points.reshape(-1, 3) for p in patches])
