@@ -94,7 +94,7 @@ def prepare(parts: Parts) -> None:
         OSError: the data directory can't be written to.
         DatabaseMissingError: it holds scans without a database.
     """
-    migrate.prepare(parts.data, PACKAGE)
+    migrate.prepare(parts.data, parts.database.url, PACKAGE)
 
 
 async def _sweep(parts: Parts, inventory: Callable[[], list[Path]]) -> None:

@@ -9,8 +9,10 @@ import ipaddress
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import BaseModel, Field, model_validator
+from pydantic import BaseModel, Field, SecretStr, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
+from sqlalchemy import make_url
+from sqlalchemy.exc import ArgumentError
 
 GIB = 1 << 30
 
@@ -26,14 +28,43 @@ class ServerSettings(BaseModel):
 
 
 class DatabaseSettings(BaseModel):
-    """The embedded database."""
+    """The database. What is left out is chosen by its kind: connections to a file are threads here, those to a server
+    are processes there.
+    """
 
-    pool_size: Annotated[int, Field(ge=1, le=200)] = 10
-    """Connections kept open."""
+    url: SecretStr | None = None
+    """postgresql://user:password@host/name. None: a SQLite file in the data directory."""
+    pool_size: Annotated[int, Field(ge=1, le=500)] | None = None
+    """Connections kept open. SQLite: 20; a file needs no bursts, and more threads read no faster. PostgreSQL: 10."""
+    max_overflow: Annotated[int, Field(ge=0, le=500)] | None = None
+    """More in a burst. SQLite: 0. PostgreSQL: 20; opening one costs milliseconds, keeping one costs megabytes there."""
     pool_timeout_seconds: Annotated[float, Field(gt=0, le=60)] = 5
     """How long a request waits for a connection before it is answered 503."""
+    pool_recycle_seconds: Annotated[int, Field(ge=-1, le=7 * 24 * 3600)] | None = None
+    """Age at which a connection is replaced; -1: never. SQLite: never. PostgreSQL: an hour, before firewalls that
+    forget silent connections do."""
+    pool_pre_ping: bool | None = None
+    """Ask a connection whether it still lives before using it. SQLite: no, a file doesn't hang up. PostgreSQL: yes."""
+    connect_timeout_seconds: Annotated[float, Field(gt=0, le=60)] = 5
+    statement_timeout_seconds: Annotated[float, Field(gt=0, le=3600)] = 30
+    """PostgreSQL: what a statement may take before it is given up and answered 503."""
     busy_timeout_seconds: Annotated[float, Field(gt=0, le=60)] = 10
     """How long a write waits for another one."""
+
+    @field_validator("url")
+    @classmethod
+    def _known_kind(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is None or value.get_secret_value() == "":
+            return None
+        try:
+            url = make_url(value.get_secret_value())
+        except ArgumentError as error:
+            msg = "it must look like postgresql://user:password@host/name"
+            raise ValueError(msg) from error
+        if url.get_backend_name() not in {"postgresql", "postgres"} or not url.database:
+            msg = "it must look like postgresql://user:password@host/name"
+            raise ValueError(msg)
+        return value
 
 
 class UploadSettings(BaseModel):
@@ -71,6 +102,21 @@ class JobSettings(BaseModel):
     """What an attempt may take; a standard one takes minutes. A decoder that hangs doesn't hold a worker for ever."""
     max_queued: Annotated[int, Field(ge=1, le=1_000_000)] = 1000
     """Jobs waiting at most; more are answered 503."""
+    head_start_seconds: Annotated[float, Field(ge=0, le=7 * 24 * 3600)] = 1200
+    """How much longer one waits with each step down in priority (enterprise, pro, free, guest) before those of the
+    step above who come later no longer go first. So everybody's turn comes."""
+    broker_url: SecretStr | None = None
+    """redis://…: Celery carries jobs to workers. None: workers look into the database."""
+    republish_seconds: Annotated[float, Field(ge=1, le=3600)] = 60
+    """With a broker: a job that still waits so long after the broker was told of it is told again."""
+
+    unprocessed_hours: Annotated[float, Field(gt=0, le=24 * 3650)] = 7 * 24
+    """Videos of accounts that nobody asked to process are removed at this age."""
+    finished_days: Annotated[float, Field(gt=0, le=36_500)] = 3650
+    """Scans of accounts are removed at this age. Rooms saved from them stay."""
+    pressure_free_bytes: Annotated[int, Field(ge=0, le=1 << 50)] = 2 * GIB
+    """With less free space than this, guests' oldest scans go before their day is over, and then videos that nobody
+    asked to process."""
 
     @model_validator(mode="after")
     def _lease_outlives_heartbeats(self) -> JobSettings:
@@ -87,6 +133,43 @@ class AccountSettings(BaseModel):
     """Scans without an account. None: only while the service listens on this machine alone."""
     guest_hours: Annotated[float, Field(gt=0, le=24 * 3650)] = 24
     """How long a guest's scan is kept after its upload."""
+    guest_scans_per_day: Annotated[int, Field(ge=-1, le=1_000_000)] = 3
+    """Of one address (IPv6: one /64); -1: no limit."""
+    guest_storage_bytes: Annotated[int, Field(ge=-1, le=1 << 50)] = GIB
+    """Of one address; -1: no limit."""
+    registration: bool = True
+    """Whether anybody who reaches the service may make an account. The command line always can."""
+
+    access_token_seconds: Annotated[int, Field(ge=30, le=24 * 3600)] = 15 * 60
+    refresh_token_seconds: Annotated[int, Field(ge=300, le=366 * 24 * 3600)] = 30 * 24 * 3600
+    """A login ends when it has not been used for so long."""
+    signing_keys: SecretStr | None = None
+    """kid:base64[,kid:base64…]; the first signs, all verify. None: kept in the data directory. Servers that share a
+    database must share these."""
+    concurrent_hashes: Annotated[int, Field(ge=1, le=64)] = 2
+    """Passwords that are hashed at the same time; more wait. Each takes a core for 30 ms, and 19 MiB."""
+    share_days_max: Annotated[float, Field(gt=0, le=3650)] = 365
+    """How far ahead a share link may expire."""
+
+
+class WebhookSettings(BaseModel):
+    """Messages to other servers."""
+
+    enabled: bool = True
+    allow_private_addresses: bool = False
+    """Whether addresses that only this machine or its network can reach may be called."""
+    timeout_seconds: Annotated[float, Field(gt=0, le=60)] = 10
+    max_attempts: Annotated[int, Field(ge=1, le=50)] = 8
+    backoff_seconds: Annotated[float, Field(gt=0, le=3600)] = 10
+    """Wait before the second attempt; three times as long before each one after, and a day at most."""
+    keep_days: Annotated[float, Field(gt=0, le=3650)] = 30
+
+
+class MetricsSettings(BaseModel):
+    """Figures for Prometheus at /metrics."""
+
+    token: SecretStr | None = None
+    """Whoever sends it (Authorization: Bearer) gets them; without one, only this machine does."""
 
 
 class LiveSettings(BaseModel):
@@ -110,6 +193,8 @@ class Settings(BaseSettings):
     uploads: UploadSettings = UploadSettings()
     jobs: JobSettings = JobSettings()
     accounts: AccountSettings = AccountSettings()
+    webhooks: WebhookSettings = WebhookSettings()
+    metrics: MetricsSettings = MetricsSettings()
     live: LiveSettings = LiveSettings()
 
     @property

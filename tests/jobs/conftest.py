@@ -9,11 +9,12 @@ from pathlib import Path
 import pytest
 
 from garaza.jobs.service import Claim, JobService
-from garaza.kit.database import Database
+from garaza.kit.database import Database, sqlite_url
 from garaza.kit.ids import new_id
 from garaza.kit.migrate import upgrade
 from garaza.migrations import PACKAGE
-from garaza.settings import JobSettings
+from garaza.settings import DatabaseSettings, JobSettings
+from garaza.wiring import pool_options
 
 
 class SettableClock:
@@ -58,9 +59,9 @@ def anyio_backend() -> str:
 
 @pytest.fixture
 async def queue(tmp_path: Path) -> AsyncIterator[Queue]:
-    path = tmp_path / "garaza.db"
-    upgrade(path, PACKAGE)
-    database = Database(path, pool_size=5, pool_timeout=5, busy_timeout=10)
+    url = sqlite_url(tmp_path / "garaza.db")
+    upgrade(url, PACKAGE)
+    database = Database(url, pool_options(DatabaseSettings(), url))
     clock = SettableClock()
     yield Queue(database, JobService(JobSettings(lease_seconds=15, max_attempts=3), clock), clock)
     await database.close()

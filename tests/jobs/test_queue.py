@@ -127,7 +127,9 @@ async def test_a_job_given_back_does_not_lose_an_attempt(queue: Queue) -> None:
 
 
 async def test_leases_of_a_dead_worker_are_released_at_once(queue: Queue) -> None:
-    dead, living = await queue.add(), await queue.add()
+    dead = await queue.add()
+    queue.clock.now += 1
+    living = await queue.add()
     await queue.claim("embedded-dead")
     await queue.claim("worker-living")
     async with queue.database.write() as session:

@@ -15,8 +15,10 @@ def upgrade(data_dir: DataDir = None) -> None:
     from garaza.kit.migrate import prepare  # noqa: PLC0415 - `garaza --help` must not wait for it
     from garaza.kit.storage import DataDirectory  # noqa: PLC0415
     from garaza.migrations import PACKAGE  # noqa: PLC0415
+    from garaza.wiring import database_url  # noqa: PLC0415
 
-    data = DataDirectory(load_settings(data_dir).data_dir)
+    settings = load_settings(data_dir)
+    data = DataDirectory(settings.data_dir)
     with data_errors_told(data.root):
-        revision = prepare(data, PACKAGE)
+        revision = prepare(data, database_url(settings), PACKAGE)
     typer.echo(f"The database is at revision {revision}.")

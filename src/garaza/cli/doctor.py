@@ -8,6 +8,7 @@ import sys
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import typer
 from rich.console import Console
@@ -16,6 +17,9 @@ from rich.text import Text
 
 from garaza.cli.common import DataDir, load_settings
 from garaza.cli.listening import CannotListen, listen
+
+if TYPE_CHECKING:
+    from garaza.settings import Settings
 
 _CODECS = ("h264", "hevc", "vp9", "av1")
 
@@ -33,7 +37,7 @@ def doctor(data_dir: DataDir = None) -> None:
         "structure from motion": lambda: _version_in_child("pycolmap"),
         "compiled kernels": lambda: _version_in_child("numba"),
         "data directory": lambda: _data_directory(settings.data_dir.absolute(), settings.uploads.min_free_bytes),
-        "database": lambda: _database(settings.data_dir),
+        "database": lambda: _database(settings),
         "port": lambda: _port(settings.server.host, settings.server.port),
     }
     table = Table(show_header=False)
@@ -98,21 +102,27 @@ def _data_directory(folder: Path, needed_bytes: int) -> str:
     return f"{folder}, {free / 1e9:.0f} GB free"
 
 
-def _database(folder: Path) -> str:
+def _database(settings: Settings) -> str:
     from sqlalchemy.exc import DBAPIError  # noqa: PLC0415
 
-    from garaza.kit.migrate import current, head, known  # noqa: PLC0415
-    from garaza.kit.storage import DataDirectory  # noqa: PLC0415
+    from garaza.kit.migrate import current, exists, head, known  # noqa: PLC0415
     from garaza.migrations import PACKAGE  # noqa: PLC0415
+    from garaza.wiring import database_url  # noqa: PLC0415
 
-    path = DataDirectory(folder).database
-    if not path.exists():
+    url = database_url(settings)
+    where = url.render_as_string(hide_password=True)
+    if not exists(url):
         return "none yet; made at the first start"
     try:
-        found, wanted = current(path), head(PACKAGE)
+        found, wanted = current(url), head(PACKAGE)
     except DBAPIError as error:
-        raise _Unfit(f"{path}: {error.orig}; put a backup in its place") from error
-    if found is not None and found not in known(PACKAGE):
+        remedy = "put a backup in its place" if url.get_backend_name() == "sqlite" else "see GARAZA_DATABASE__URL"
+        raise _Unfit(f"{url.database}: {error.orig}; {remedy}") from error
+    except (OSError, TimeoutError) as error:
+        raise _Unfit(f"{where} can't be reached: {error}; see GARAZA_DATABASE__URL") from error
+    if found is None:
+        return "empty; made ready at the first start"
+    if found not in known(PACKAGE):
         raise _Unfit(f"at revision {found}, of a newer version of Garaza; update this one")
     return f"at revision {found}" if found == wanted else f"at revision {found}; goes to {wanted} at the next start"
 

@@ -13,14 +13,17 @@ class JobState(StrEnum):
     """A worker holds a lease on it."""
     COMPLETED = "completed"
     FAILED = "failed"
+    CANCELLED = "cancelled"
+    """Somebody who may has stopped it. It can be asked for again."""
 
 
 LEGAL: dict[JobState, frozenset[JobState]] = {
     JobState.UPLOADED: frozenset({JobState.QUEUED}),
-    JobState.QUEUED: frozenset({JobState.RUNNING}),
-    JobState.RUNNING: frozenset({JobState.COMPLETED, JobState.FAILED, JobState.QUEUED}),
+    JobState.QUEUED: frozenset({JobState.RUNNING, JobState.CANCELLED}),
+    JobState.RUNNING: frozenset({JobState.COMPLETED, JobState.FAILED, JobState.QUEUED, JobState.CANCELLED}),
     JobState.COMPLETED: frozenset(),
     JobState.FAILED: frozenset({JobState.QUEUED}),
+    JobState.CANCELLED: frozenset({JobState.QUEUED}),
 }
 """From each state, where to. Deleting is possible from all of them and leaves no row."""
 

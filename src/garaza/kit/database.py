@@ -1,24 +1,34 @@
-"""SQLite through SQLAlchemy, set up so that readers never wait and writers wait instead of failing.
+"""SQLite or PostgreSQL through SQLAlchemy, each set up so that readers never wait for writers.
 
 Reading and writing sessions have distinct types: a function that takes a `WriteSession` runs in a transaction that
-began as a writer (BEGIN IMMEDIATE). SQLite refuses to upgrade a reading transaction once somebody else has written, and
-no busy timeout helps against that.
+began as a writer. On SQLite that is BEGIN IMMEDIATE: it refuses to upgrade a reading transaction once somebody else has
+written, and no busy timeout helps against that. On PostgreSQL a reading transaction is READ ONLY and sees one snapshot
+from its begin to its end, as on SQLite; a writing one is READ COMMITTED, so that an UPDATE which waited for another one
+goes on with the row as it is by then instead of failing.
 """
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from pathlib import Path
-from typing import Any
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass
+from typing import Any, Literal
 
-from sqlalchemy import event
+from sqlalchemy import URL, event
 from sqlalchemy.engine import Connection
 from sqlalchemy.engine.interfaces import DBAPIConnection
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, create_async_engine
-from sqlalchemy.pool import ConnectionPoolEntry
+from sqlalchemy.pool import ConnectionPoolEntry, QueuePool
+
+Dialect = Literal["sqlite", "postgresql"]
 
 _WRITE = "write_transaction"
+_DRIVERS = {"sqlite": "sqlite+aiosqlite", "postgresql": "postgresql+asyncpg"}
+
+
+class DatabaseUnavailableError(Exception):
+    """The database can't be reached now, or went away in the middle of a transaction, which therefore never was."""
 
 
 class ReadSession(AsyncSession):
@@ -26,42 +36,159 @@ class ReadSession(AsyncSession):
 
 
 class WriteSession(ReadSession):
-    """A session whose transaction may write, and holds the write lock from its begin."""
+    """A session whose transaction may write; on SQLite it holds the write lock from its begin."""
+
+
+@dataclass(frozen=True, slots=True)
+class PoolOptions:
+    """How many connections there are, and how long anything about them may take. Times in seconds."""
+
+    size: int
+    """Kept open."""
+    overflow: int
+    """More of them in a burst; closed afterwards."""
+    timeout: float
+    """How long a request waits for a free one."""
+    recycle: float
+    """Age at which one is replaced; -1: never."""
+    pre_ping: bool
+    """Ask each one whether it still lives before it is used: a round trip, against one failed request."""
+    connect_timeout: float
+    statement_timeout: float
+    """PostgreSQL: what one statement may take."""
+    busy_timeout: float
+    """How long a write waits for another one's lock."""
+
+
+@dataclass(frozen=True, slots=True)
+class PoolState:
+    """Connections at this moment."""
+
+    size: int
+    in_use: int
+    idle: int
+    overflow: int
 
 
 class Database:
     """One engine, and the two ways to use it."""
 
-    def __init__(self, path: Path, *, pool_size: int, pool_timeout: float, busy_timeout: float) -> None:
+    def __init__(self, url: URL, pool: PoolOptions) -> None:
+        self.dialect: Dialect = "sqlite" if url.get_backend_name() == "sqlite" else "postgresql"
+        self.url = url.set(drivername=_DRIVERS[self.dialect])
         self.engine = create_async_engine(
-            f"sqlite+aiosqlite:///{path}",
-            pool_size=pool_size,
-            max_overflow=0,
-            pool_timeout=pool_timeout,
-            connect_args={"timeout": busy_timeout, "isolation_level": None},
+            self.url,
+            pool_size=pool.size,
+            max_overflow=pool.overflow,
+            pool_timeout=pool.timeout,
+            pool_recycle=pool.recycle,
+            pool_pre_ping=pool.pre_ping,
+            connect_args=_connect_args(self.dialect, pool),
         )
-        _listen(self.engine)
+        if self.dialect == "sqlite":
+            _prepare_sqlite(self.engine)
+            self._reading = self.engine
+        else:
+            self._reading = self.engine.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
         self._writing = self.engine.execution_options(**{_WRITE: True})
 
     @asynccontextmanager
     async def read(self) -> AsyncIterator[ReadSession]:
-        """A snapshot of the data, for the length of the block."""
-        async with ReadSession(self.engine, expire_on_commit=False) as session:
-            yield session
+        """A snapshot of the data, for the length of the block.
+
+        Raises:
+            DatabaseUnavailableError: it can't be reached.
+            sqlalchemy.exc.TimeoutError: all connections are in use, for longer than the pool's timeout.
+        """
+        async with ReadSession(self._reading, expire_on_commit=False) as session:
+            await _begin(session)
+            with _outages_named():
+                yield session
 
     @asynccontextmanager
     async def write(self) -> AsyncIterator[WriteSession]:
-        """A transaction, committed at the end of the block, or rolled back when the block raises."""
+        """A transaction, committed at the end of the block, or rolled back when the block raises.
+
+        Raises:
+            DatabaseUnavailableError: it can't be reached.
+            sqlalchemy.exc.TimeoutError: all connections are in use, for longer than the pool's timeout.
+        """
         async with WriteSession(self._writing, expire_on_commit=False) as session:
-            yield session
-            await session.commit()
+            await _begin(session)
+            with _outages_named():
+                yield session
+                await session.commit()
+
+    def pool_state(self) -> PoolState:
+        """For gauges."""
+        pool = self.engine.pool
+        assert isinstance(pool, QueuePool), "the engines made here have one"
+        return PoolState(pool.size(), pool.checkedout(), pool.checkedin(), max(pool.overflow(), 0))
 
     async def close(self) -> None:
         """Close all connections."""
         await self.engine.dispose()
 
 
-def _listen(engine: AsyncEngine) -> None:
+async def _begin(session: AsyncSession) -> None:
+    """Take a connection at once, so that whatever goes wrong here can only be the database's fault."""
+    try:
+        await session.connection()
+    except (OSError, TimeoutError) as error:
+        raise DatabaseUnavailableError from error
+    except DBAPIError as error:
+        if is_outage(error):
+            raise DatabaseUnavailableError from error
+        raise
+
+
+@contextmanager
+def _outages_named() -> Iterator[None]:
+    """Losing the connection inside becomes `DatabaseUnavailableError`."""
+    try:
+        yield
+    except DBAPIError as error:
+        if is_outage(error):
+            raise DatabaseUnavailableError from error
+        raise
+
+
+_GONE = ("08", "57P")
+"""SQLSTATE: connection exceptions; shut down, crashed, or not accepting connections yet."""
+
+
+def sqlstate(error: DBAPIError) -> str:
+    """PostgreSQL's five letters, or nothing."""
+    return getattr(error.orig, "sqlstate", None) or ""
+
+
+def is_outage(error: DBAPIError) -> bool:
+    """Whether an error tells of the connection rather than of the statement."""
+    if sqlstate(error) == "57014":
+        return False
+    return error.connection_invalidated or sqlstate(error).startswith(_GONE)
+
+
+def sqlite_url(path: object) -> URL:
+    """The URL of a database in a file."""
+    return URL.create("sqlite", database=str(path))
+
+
+def _connect_args(dialect: Dialect, pool: PoolOptions) -> dict[str, Any]:
+    if dialect == "sqlite":
+        return {"timeout": pool.busy_timeout, "isolation_level": None}
+    milliseconds = {
+        "statement_timeout": pool.statement_timeout,
+        "lock_timeout": pool.busy_timeout,
+        # A transaction that its client forgot holds locks and keeps old rows from being removed.
+        "idle_in_transaction_session_timeout": max(pool.statement_timeout, 60),
+    }
+    settings = {name: str(int(1000 * seconds)) for name, seconds in milliseconds.items()}
+    # Compiling a plan costs more than running any query of ours, which are all short.
+    return {"timeout": pool.connect_timeout, "server_settings": {**settings, "jit": "off", "timezone": "UTC"}}
+
+
+def _prepare_sqlite(engine: AsyncEngine) -> None:
     @event.listens_for(engine.sync_engine, "connect")
     def set_pragmas(connection: DBAPIConnection, _entry: ConnectionPoolEntry) -> None:
         cursor = connection.cursor()

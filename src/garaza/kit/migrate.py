@@ -2,22 +2,30 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Callable
 from importlib.resources import files
 from pathlib import Path
+from typing import TypeVar
 
 from alembic import command
 from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from filelock import FileLock
-from sqlalchemy import create_engine, event
+from sqlalchemy import URL, create_engine, event, text
 from sqlalchemy.engine import Connection
 from sqlalchemy.engine.interfaces import DBAPIConnection
+from sqlalchemy.ext.asyncio import create_async_engine
 from sqlalchemy.pool import ConnectionPoolEntry, NullPool
 
 from garaza.kit.storage import DataDirectory
 
 LOCK_SECONDS = 60
+_ADVISORY_LOCK = 0x67617261
+"""Any number that nobody else uses in the same database."""
+
+T = TypeVar("T")
 
 
 class DatabaseMissingError(Exception):
@@ -30,25 +38,26 @@ def _config(package: str) -> Config:
     return config
 
 
-def prepare(data: DataDirectory, package: str) -> str:
-    """Make the data directory where there is none, and `upgrade` its database. Blocks.
+def prepare(data: DataDirectory, url: URL, package: str) -> str:
+    """Make the data directory where there is none, and `upgrade` the database. Blocks.
 
     Raises:
-        OSError: the place can't be written to.
+        OSError: the place can't be written to, or the database server can't be reached.
         DatabaseMissingError: a new database would know none of the scans that are there, and all would be swept away.
     """
     data.create()
-    if data.holds_scans() and (not data.database.exists() or current(data.database) is None):
+    if data.holds_scans() and current(url) is None:
         raise DatabaseMissingError
-    return upgrade(data.database, package)
+    return upgrade(url, package)
 
 
-def upgrade(database: Path, package: str) -> str:
-    """Run what is missing. Blocks; processes that start at the same time wait for each other.
+def upgrade(url: URL, package: str, revision: str = "head") -> str:
+    """Run what is missing, all of it or nothing. Blocks; processes that start at the same time wait for each other.
 
     Args:
-        database: the SQLite file; made if it isn't there.
+        url: of the database; a SQLite file is made if it isn't there.
         package: name of the package that holds the migrations.
+        revision: where to stop.
 
     Returns:
         The revision it is at afterwards.
@@ -57,24 +66,64 @@ def upgrade(database: Path, package: str) -> str:
         filelock.Timeout: somebody else has been migrating for a minute.
         alembic.util.CommandError: the database was made by a newer version.
     """
-    engine = create_engine(f"sqlite:///{database}", poolclass=NullPool)
+    config = _config(package)
+
+    def migrate(connection: Connection) -> str:
+        config.attributes["connection"] = connection
+        command.upgrade(config, revision)
+        connection.commit()
+        return MigrationContext.configure(connection).get_current_revision() or "none"
+
+    if url.get_backend_name() != "sqlite":
+        return _on_postgresql(url, migrate, lock=True)
+    with FileLock(f"{url.database}.lock", timeout=LOCK_SECONDS):
+        return _on_sqlite(url, migrate)
+
+
+def current(url: URL) -> str | None:
+    """The revision that a database is at; None where there is none. Changes nothing."""
+
+    def ask(connection: Connection) -> str | None:
+        return MigrationContext.configure(connection).get_current_revision()
+
+    if url.get_backend_name() != "sqlite":
+        return _on_postgresql(url, ask, lock=False)
+    # Connecting would make the file.
+    return _on_sqlite(url, ask) if exists(url) else None
+
+
+def exists(url: URL) -> bool:
+    """Whether the file of a SQLite database is there; of a server that is for the server to say."""
+    return url.get_backend_name() != "sqlite" or Path(url.database or "").exists()
+
+
+def _on_sqlite(url: URL, use: Callable[[Connection], T]) -> T:
+    engine = create_engine(url.set(drivername="sqlite"), poolclass=NullPool)
 
     # As in `database`: pysqlite's own idea of transactions commits tables one by one; a migration is all or nothing.
     @event.listens_for(engine, "connect")
     def own_transactions(connection: DBAPIConnection, _entry: ConnectionPoolEntry) -> None:
         connection.isolation_level = None
-        connection.cursor().execute("PRAGMA journal_mode=WAL")
 
     @event.listens_for(engine, "begin")
     def begin(connection: Connection) -> None:
         connection.exec_driver_sql("BEGIN IMMEDIATE")
 
-    config = _config(package)
-    with FileLock(f"{database}.lock", timeout=LOCK_SECONDS), engine.connect() as connection:
-        config.attributes["connection"] = connection
-        command.upgrade(config, "head")
-        connection.commit()
-        return MigrationContext.configure(connection).get_current_revision() or "none"
+    with engine.connect() as connection:
+        return use(connection)
+
+
+def _on_postgresql(url: URL, use: Callable[[Connection], T], *, lock: bool) -> T:
+    async def connected() -> T:
+        engine = create_async_engine(url.set(drivername="postgresql+asyncpg"), poolclass=NullPool)
+        async with engine.connect() as connection:
+            if lock:
+                # Of the transaction, so that it goes with it whatever happens.
+                await connection.execute(text(f"SET LOCAL lock_timeout = '{LOCK_SECONDS}s'"))
+                await connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _ADVISORY_LOCK})
+            return await connection.run_sync(use)
+
+    return asyncio.run(connected())
 
 
 def head(package: str) -> str | None:
@@ -85,10 +134,3 @@ def head(package: str) -> str | None:
 def known(package: str) -> set[str]:
     """All revisions that this version of the code has heard of."""
     return {script.revision for script in ScriptDirectory.from_config(_config(package)).walk_revisions()}
-
-
-def current(database: Path) -> str | None:
-    """The revision that the SQLite file `database`, which is there, is at. Changes nothing."""
-    engine = create_engine(f"sqlite:///{database}", poolclass=NullPool)
-    with engine.connect() as connection:
-        return MigrationContext.configure(connection).get_current_revision()

@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
-from sqlalchemy import MetaData
+from sqlalchemy import BigInteger, Float, Index, Integer, MetaData, text
 from sqlalchemy.orm import DeclarativeBase
+
+# SQLite makes only a plain INTEGER primary key count by itself.
+Sequence = BigInteger().with_variant(Integer(), "sqlite")
+
+# Unix seconds: exact to the microsecond, portable, and ordered without knowing a time zone.
+Seconds = Float(53)
 
 
 class Base(DeclarativeBase):
@@ -18,3 +24,9 @@ class Base(DeclarativeBase):
             "pk": "pk_%(table_name)s",
         },
     )
+
+
+def partial_index(name: str, *columns: str, where: str, unique: bool = False) -> Index:
+    """An index of only those rows for which `where` holds: as small as what is looked for."""
+    condition = text(where)
+    return Index(name, *columns, unique=unique, sqlite_where=condition, postgresql_where=condition)

@@ -2,14 +2,11 @@
 
 from alembic import context
 
-from garaza.jobs import models as jobs
-from garaza.kit.models import Base
-
-__all__ = ["jobs"]
+from garaza.migrations.tables import metadata
 
 context.configure(
     connection=context.config.attributes["connection"],
-    target_metadata=Base.metadata,
+    target_metadata=metadata,
     render_as_batch=True,
     transactional_ddl=True,
 )

@@ -1,0 +1,1 @@
+"""Who uses the service: users, passwords, tokens, plans and quota, activities."""

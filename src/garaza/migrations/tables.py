@@ -1,0 +1,14 @@
+"""All tables there are: importing a feature's models is what makes them known."""
+
+from __future__ import annotations
+
+from garaza.accounts import models as accounts
+from garaza.jobs import models as jobs
+from garaza.kit.models import Base
+from garaza.machines import models as machines
+from garaza.rooms import models as rooms
+from garaza.webhooks import models as webhooks
+
+__all__ = ["accounts", "jobs", "machines", "metadata", "rooms", "webhooks"]
+
+metadata = Base.metadata

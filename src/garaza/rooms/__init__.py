@@ -1,0 +1,1 @@
+"""Finished scans kept under a name, and sharing them."""

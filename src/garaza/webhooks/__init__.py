@@ -1,0 +1,1 @@
+"""Telling other programs that a scan has ended."""
