@@ -5,7 +5,6 @@ from __future__ import annotations
 import errno
 import http
 import logging
-import sqlite3
 from typing import Any
 
 from fastapi import FastAPI, Request
@@ -19,6 +18,7 @@ from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from garaza.kit.database import DatabaseUnavailableError, trouble_of
 from garaza.reconstruction.failures import ReconstructionFailure
 
 logger = logging.getLogger(__name__)
@@ -137,13 +137,18 @@ def _add_storage_handlers(app: FastAPI) -> None:
     async def overloaded(_request: Request, _error: PoolTimeoutError) -> JSONResponse:
         return _overloaded()
 
+    @app.exception_handler(DatabaseUnavailableError)
+    async def unavailable(_request: Request, _error: DatabaseUnavailableError) -> JSONResponse:
+        logger.warning("the database can't be reached")
+        return _overloaded()
+
     @app.exception_handler(DBAPIError)
     async def database_error(_request: Request, error: DBAPIError) -> JSONResponse:
-        # Both happen to a healthy service that outsiders fill or press hard; anything else is for the log.
-        match _sqlite_code(error):
-            case sqlite3.SQLITE_FULL:
+        # These happen to a healthy service that outsiders fill or press hard; anything else is for the log.
+        match trouble_of(error):
+            case "full":
                 return _told(disk_full())
-            case sqlite3.SQLITE_BUSY | sqlite3.SQLITE_LOCKED:
+            case "busy":
                 return _overloaded()
         raise error
 
@@ -156,14 +161,6 @@ def _add_storage_handlers(app: FastAPI) -> None:
 
 def _told(error: GarazaError) -> JSONResponse:
     return problem(error.status, error.code, error.detail, error.headers, **error.extra)
-
-
-def _sqlite_code(error: DBAPIError) -> int:
-    """SQLite's primary result code, 0 where there is none."""
-    cause: BaseException | None = error.orig
-    while cause is not None and not isinstance(cause, sqlite3.Error):
-        cause = cause.__cause__
-    return getattr(cause, "sqlite_errorcode", 0) & 0xFF
 
 
 def _overloaded() -> JSONResponse:

@@ -9,6 +9,7 @@ goes on with the row as it is by then instead of failing.
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
@@ -18,6 +19,7 @@ from sqlalchemy import URL, event
 from sqlalchemy.engine import Connection
 from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, create_async_engine
 from sqlalchemy.pool import ConnectionPoolEntry, QueuePool
 
@@ -91,6 +93,10 @@ class Database:
         else:
             self._reading = self.engine.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
         self._writing = self.engine.execution_options(**{_WRITE: True})
+        self.pool_timeouts = 0
+        """How often somebody waited for a connection in vain."""
+        self.outages = 0
+        """Transactions that couldn't begin, or were lost, because the database was out of reach."""
 
     @asynccontextmanager
     async def read(self) -> AsyncIterator[ReadSession]:
@@ -101,8 +107,8 @@ class Database:
             sqlalchemy.exc.TimeoutError: all connections are in use, for longer than the pool's timeout.
         """
         async with ReadSession(self._reading, expire_on_commit=False) as session:
-            await _begin(session)
-            with _outages_named():
+            await self._begin(session)
+            with self._outages_named():
                 yield session
 
     @asynccontextmanager
@@ -114,10 +120,33 @@ class Database:
             sqlalchemy.exc.TimeoutError: all connections are in use, for longer than the pool's timeout.
         """
         async with WriteSession(self._writing, expire_on_commit=False) as session:
-            await _begin(session)
-            with _outages_named():
+            await self._begin(session)
+            with self._outages_named():
                 yield session
                 await session.commit()
+
+    async def _begin(self, session: AsyncSession) -> None:
+        """Take a connection at once, so that whatever goes wrong here can only be the database's fault."""
+        with self._outages_named():
+            try:
+                await session.connection()
+            except PoolTimeoutError:
+                self.pool_timeouts += 1
+                raise
+            except (OSError, TimeoutError) as error:
+                self.outages += 1
+                raise DatabaseUnavailableError from error
+
+    @contextmanager
+    def _outages_named(self) -> Iterator[None]:
+        """Losing the connection inside becomes `DatabaseUnavailableError`."""
+        try:
+            yield
+        except DBAPIError as error:
+            if is_outage(error):
+                self.outages += 1
+                raise DatabaseUnavailableError from error
+            raise
 
     def pool_state(self) -> PoolState:
         """For gauges."""
@@ -130,43 +159,42 @@ class Database:
         await self.engine.dispose()
 
 
-async def _begin(session: AsyncSession) -> None:
-    """Take a connection at once, so that whatever goes wrong here can only be the database's fault."""
-    try:
-        await session.connection()
-    except (OSError, TimeoutError) as error:
-        raise DatabaseUnavailableError from error
-    except DBAPIError as error:
-        if is_outage(error):
-            raise DatabaseUnavailableError from error
-        raise
-
-
-@contextmanager
-def _outages_named() -> Iterator[None]:
-    """Losing the connection inside becomes `DatabaseUnavailableError`."""
-    try:
-        yield
-    except DBAPIError as error:
-        if is_outage(error):
-            raise DatabaseUnavailableError from error
-        raise
-
-
-_GONE = ("08", "57P")
-"""SQLSTATE: connection exceptions; shut down, crashed, or not accepting connections yet."""
-
-
-def sqlstate(error: DBAPIError) -> str:
-    """PostgreSQL's five letters, or nothing."""
-    return getattr(error.orig, "sqlstate", None) or ""
+# SQLSTATE: https://www.postgresql.org/docs/current/errcodes-appendix.html
+_GONE = ("08", "57P", "53300")
+"""Connection exceptions; shut down, crashed, or not accepting connections yet; too many connections."""
+_FULL = ("53100",)
+_BUSY = ("40", "53", "55P03", "57014")
+"""Deadlocks and the like; out of memory; a lock that took too long; a statement that took too long."""
 
 
 def is_outage(error: DBAPIError) -> bool:
     """Whether an error tells of the connection rather than of the statement."""
-    if sqlstate(error) == "57014":
-        return False
-    return error.connection_invalidated or sqlstate(error).startswith(_GONE)
+    return error.connection_invalidated or _sqlstate(error).startswith(_GONE)
+
+
+def trouble_of(error: DBAPIError) -> Literal["full", "busy"] | None:
+    """What happens to a healthy database that is pressed hard; None where it was the statement's fault."""
+    if state := _sqlstate(error):
+        return "full" if state.startswith(_FULL) else "busy" if state.startswith(_BUSY) else None
+    match _sqlite_code(error):
+        case sqlite3.SQLITE_FULL:
+            return "full"
+        case sqlite3.SQLITE_BUSY | sqlite3.SQLITE_LOCKED:
+            return "busy"
+    return None
+
+
+def _sqlstate(error: DBAPIError) -> str:
+    """PostgreSQL's five letters, or nothing."""
+    return str(getattr(error.orig, "sqlstate", None) or "")
+
+
+def _sqlite_code(error: DBAPIError) -> int:
+    """SQLite's primary result code, 0 where there is none."""
+    cause: BaseException | None = error.orig
+    while cause is not None and not isinstance(cause, sqlite3.Error):
+        cause = cause.__cause__
+    return getattr(cause, "sqlite_errorcode", 0) & 0xFF
 
 
 def sqlite_url(path: object) -> URL:

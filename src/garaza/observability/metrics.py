@@ -1,0 +1,80 @@
+"""Figures for Prometheus, in a registry of this application's own: two of them in one process don't mix."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+from prometheus_client import CollectorRegistry, generate_latest
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.registry import Collector
+
+from garaza.kit.database import Database
+
+Read = Callable[[], float]
+
+
+@dataclass(frozen=True, slots=True)
+class Gauge:
+    """A figure that is read when somebody asks for it."""
+
+    name: str
+    help: str
+    read: Read
+
+
+class Metrics:
+    """What is measured. Reading it costs no query: figures that need one are handed to `render`."""
+
+    def __init__(self, database: Database, gauges: Iterable[Gauge]) -> None:
+        self._registry = CollectorRegistry(auto_describe=False)
+        self._jobs = _Jobs()
+        for collector in (_Pool(database), _Gauges(list(gauges)), self._jobs):
+            self._registry.register(collector)
+
+    def render(self, queue: dict[str, int] | None) -> bytes:
+        """All of it in Prometheus's text format. `queue`: jobs by state, None if that can't be known now."""
+        self._jobs.queue = queue
+        return generate_latest(self._registry)
+
+
+class _Pool(Collector):
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def collect(self) -> Iterable[Metric]:
+        state = self._database.pool_state()
+        help_texts = {
+            "size": (state.size, "Connections kept open at most."),
+            "in_use": (state.in_use, "Connections that requests or tasks hold now."),
+            "idle": (state.idle, "Connections open and free."),
+            "overflow": (state.overflow, "Connections beyond the pool's size, open now."),
+        }
+        for name, (value, text) in help_texts.items():
+            yield GaugeMetricFamily(f"garaza_database_pool_{name}", text, value=value)
+        waited = "Requests that got no connection within the pool's timeout, and were answered 503."
+        yield CounterMetricFamily("garaza_database_pool_timeouts", waited, value=self._database.pool_timeouts)
+        lost = "Transactions that found the database out of reach, or lost it."
+        yield CounterMetricFamily("garaza_database_outages", lost, value=self._database.outages)
+
+
+class _Gauges(Collector):
+    def __init__(self, gauges: list[Gauge]) -> None:
+        self._gauges = gauges
+
+    def collect(self) -> Iterable[Metric]:
+        for gauge in self._gauges:
+            yield GaugeMetricFamily(gauge.name, gauge.help, value=gauge.read())
+
+
+class _Jobs(Collector):
+    def __init__(self) -> None:
+        self.queue: dict[str, int] | None = None
+
+    def collect(self) -> Iterable[Metric]:
+        if self.queue is None:
+            return
+        family = GaugeMetricFamily("garaza_jobs", "Jobs that wait or are being done.", labels=["state"])
+        for state in ("queued", "running"):
+            family.add_metric([state], self.queue.get(state, 0))
+        yield family
