@@ -12,7 +12,6 @@ from starlette.responses import FileResponse, Response
 from starlette.types import Message, Receive, Scope, Send
 
 IMMUTABLE = "public, max-age=31536000, immutable"
-REVALIDATE = "private, no-cache"
 
 
 class HashedFileResponse(FileResponse):

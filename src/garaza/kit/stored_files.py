@@ -1,0 +1,60 @@
+"""Serving a file that is stored under its content's digest, at an address that carries a part of it."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+from starlette.datastructures import Headers
+from starlette.exceptions import HTTPException
+from starlette.responses import Response
+
+from garaza.kit.files import IMMUTABLE, file_answer
+
+_DIGEST_LETTERS = 16
+"""Of the content's digest in an address: enough that two versions of a file never share one."""
+_PRIVATE_IMMUTABLE = "private, max-age=31536000, immutable"
+_REVALIDATE = "private, no-cache"
+# A page among the files has its style inside: nothing else may run or load in it.
+_OWN_PAGE = {"Content-Security-Policy": "sandbox; default-src 'none'; img-src data:; style-src 'unsafe-inline'"}
+
+
+def version_of(digest: str) -> str:
+    """What the parameter `v` of a file's address is, as long as the file has this content."""
+    return digest[:_DIGEST_LETTERS]
+
+
+async def stored_file_answer(
+    request_headers: Headers,
+    place: Path,
+    *,
+    digest: str,
+    media_type: str,
+    version: str,
+    private: bool,
+    revocable: bool = False,
+) -> Response:
+    """The file, a part of it, or 304.
+
+    Args:
+        version: the parameter `v` that was asked for. The right one never means other content, so it may be kept.
+        private: whether only the one who asked may keep it. A shared cache would give it to others.
+        revocable: whether the right to read it may end; then it is asked for each time, however little is sent.
+
+    Raises:
+        HTTPException: 404 if the file has gone since it was looked up.
+    """
+    try:
+        stat = await asyncio.to_thread(place.stat)
+    except FileNotFoundError:
+        raise HTTPException(404, "There is no such file. It may have been deleted or have expired.") from None
+    kept = version == version_of(digest) and not revocable
+    return file_answer(
+        request_headers,
+        place,
+        digest=digest,
+        stat=stat,
+        media_type=media_type,
+        cache_control=(_PRIVATE_IMMUTABLE if private else IMMUTABLE) if kept else _REVALIDATE,
+        headers=_OWN_PAGE if media_type.startswith("text/html") else None,
+    )
