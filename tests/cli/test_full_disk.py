@@ -15,7 +15,7 @@ from garaza.reconstruction.progress import Monitor
 from garaza.reconstruction.result import Result
 
 
-def fill_the_disk(source: Path, out: Path, options: Options, monitor: Monitor) -> Result:
+def fill_the_disk(source: Path, out: Path, options: Options, monitor: Monitor, checkpoints: Path | None) -> Result:
     """In the place of `pipeline.reconstruct`, in its process."""
     with complete_or_nothing(out) as folder:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(folder / "model.glb"))

@@ -31,7 +31,8 @@ def make_work(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[MakeW
         source = "import os, signal, subprocess, sys, time\nfrom garaza.reconstruction import failures\n"
         source += "from garaza.reconstruction.partial import complete_or_nothing\n"
         source += "from garaza.reconstruction.progress import Stage\n\n"
-        source += "def work(source, out, options, monitor):\n" + textwrap.indent(textwrap.dedent(body), "    ")
+        source += "def work(source, out, options, monitor, checkpoints):\n"
+        source += textwrap.indent(textwrap.dedent(body), "    ")
         (tmp_path / "isolated_work.py").write_text(source)
         return importlib.import_module("isolated_work").work
 
@@ -50,6 +51,27 @@ def test_progress_comes_through(make_work: MakeWork, tmp_path: Path) -> None:
         reconstruct_isolated(tmp_path, tmp_path / "out", Options(), seen.append, work=work)
     assert caught.value.details == {"angle": 3.5}
     assert [(report.stage, report.current) for report in seen] == [(Stage.FRAMES, None), (Stage.FRAMES, 3)]
+
+
+def test_lines_for_the_log_come_through_in_order(make_work: MakeWork, tmp_path: Path) -> None:
+    told: list[str] = []
+    work = make_work("""
+        with monitor.stage(Stage.FRAMES, "reading"):
+            monitor.log("60 of 240 pictures chosen")
+        monitor.log(f"kept in {checkpoints.name}")
+        raise failures.OnlyRotation()
+    """)
+    with pytest.raises(OnlyRotation):
+        reconstruct_isolated(
+            tmp_path,
+            tmp_path / "out",
+            Options(),
+            lambda report: told.append(report.message),
+            work=work,
+            checkpoints=tmp_path / "checkpoints",
+            on_log=told.append,
+        )
+    assert told == ["reading", "60 of 240 pictures chosen", "kept in checkpoints"]
 
 
 def test_a_crash_is_an_ordinary_error(make_work: MakeWork, tmp_path: Path) -> None:

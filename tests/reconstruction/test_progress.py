@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from garaza.reconstruction.progress import Cancelled, Monitor, Progress, Stage
+from garaza.reconstruction.progress import Cancelled, Monitor, Progress, Stage, StageCost
 
 
 def test_progress_rises_from_0_to_100_over_all_stages() -> None:
@@ -49,3 +49,38 @@ def test_a_wish_to_stop_is_heard_at_the_next_report() -> None:
         monitor.report(0.1, "still wanted")
         wanted = False
         monitor.report(0.2, "no longer")
+
+
+def test_what_an_earlier_run_did_counts_as_done_and_is_told_once() -> None:
+    seen: list[Progress] = []
+    lines: list[str] = []
+    costs = [StageCost(Stage.FRAMES, 3.0, 4.0, 5), StageCost(Stage.CAMERAS, 6.0, 7.0, 8)]
+    monitor = Monitor(seen.append, on_log=lines.append)
+    monitor.resume(Stage.FRAMES, costs[:1])
+    monitor.resume(Stage.CAMERAS, costs)
+    for stage in (Stage.DEPTH, Stage.FUSION):
+        with monitor.stage(stage, stage.value):
+            monitor.report(1.0, "done")
+    whole: list[Progress] = []
+    before = Monitor(whole.append)
+    for stage in (Stage.FRAMES, Stage.CAMERAS):
+        with before.stage(stage, stage.value):
+            before.report(1.0, "done")
+    assert [report.message for report in seen][1:] == ["depth", "done", "fusion", "done"]
+    assert seen[0].message == lines[0] == "Continuing after the camera's path was found"
+    assert (seen[0].stage, seen[0].progress) == (Stage.DEPTH, whole[-1].progress)
+    assert len(lines) == 1
+    assert monitor.costs[:2] == costs
+    assert [cost.stage for cost in monitor.costs] == list(Stage)[:4]
+
+
+def test_the_log_is_bounded_and_each_line_is_one() -> None:
+    lines: list[str] = []
+    monitor = Monitor(on_log=lines.append)
+    monitor.log("two\nlines,\ttwo  spaces")
+    for _ in range(1000):
+        monitor.log("x" * 1000)
+    assert lines[0] == "two lines, two spaces"
+    assert {len(line) for line in lines[1:]} == {300}
+    assert len(lines) == 100
+    Monitor().log("nobody listens")

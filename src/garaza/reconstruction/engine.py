@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Protocol
 
+from garaza.reconstruction.checkpoints import Checkpoints
 from garaza.reconstruction.frames import Keyframes
 from garaza.reconstruction.prediction import Prediction
 from garaza.reconstruction.progress import Monitor
@@ -15,10 +16,13 @@ class Engine(Protocol):
 
     name: str
 
-    def predict(self, keyframes: Keyframes, settings: QualitySettings, monitor: Monitor) -> Prediction:
+    def predict(
+        self, keyframes: Keyframes, settings: QualitySettings, monitor: Monitor, checkpoints: Checkpoints
+    ) -> Prediction:
         """Find cameras and depth. Runs in the caller's thread and may use more threads or processes of its own.
 
-        Opens `Stage.CAMERAS` and `Stage.DEPTH` on the monitor and reports in them.
+        Opens `Stage.CAMERAS` and `Stage.DEPTH` on the monitor and reports in them. The prediction is kept by the
+        caller; an engine may keep what it knows after `Stage.CAMERAS`.
 
         Raises:
             ReconstructionFailure: the keyframes do not allow it; says why, for a person.

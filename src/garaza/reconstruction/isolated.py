@@ -15,6 +15,7 @@ import signal
 import threading
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from multiprocessing import resource_tracker
 from multiprocessing.connection import Connection
 from multiprocessing.context import SpawnProcess
@@ -29,7 +30,7 @@ from garaza.reconstruction.progress import Cancelled, Monitor, Progress
 if TYPE_CHECKING:
     from garaza.reconstruction.result import Result
 
-Work = Callable[[Path, Path, Options, Monitor], "Result"]
+Work = Callable[[Path, Path, Options, Monitor, Path | None], "Result"]
 
 _POLL_SECONDS = 0.1
 _GRACE_SECONDS = 1.0
@@ -45,11 +46,17 @@ def reconstruct_isolated(
     on_progress: Callable[[Progress], None] | None = None,
     cancelled: Callable[[], bool] | None = None,
     work: Work | None = None,
+    checkpoints: Path | None = None,
+    on_log: Callable[[str], None] | None = None,
 ) -> Result:
     """`pipeline.reconstruct`, or other `work`, in a child process; same arguments, result and errors.
 
     Cancelling takes `_GRACE_SECONDS` at most, whatever the child is doing. If this process dies, however, the child
-    ends too. Its whole process group goes with it, so helpers of an engine are not left behind.
+    ends too. Its whole process group goes with it, so helpers of an engine are not left behind. What it leaves in
+    `checkpoints` stays there however it ends.
+
+    Args:
+        on_progress, on_log: see `Monitor`; called from the caller's thread.
 
     Raises:
         EngineCrashed: the child died of a signal, or of an error that is no `ReconstructionFailure`.
@@ -57,7 +64,7 @@ def reconstruct_isolated(
     """
     context = multiprocessing.get_context("spawn")
     ours, theirs = context.Pipe()
-    child = context.Process(target=_child, args=(work, theirs, source, out, options), daemon=False)
+    child = context.Process(target=_child, args=(work, theirs, source, out, options, checkpoints), daemon=False)
     # Until the child is in a process group of its own and deaf to Ctrl-C, one for this terminal would end it with a
     # traceback while it is still importing. A blocked signal stays blocked in a child; the helper that `start` would
     # start first, however, unblocks it here.
@@ -69,23 +76,37 @@ def reconstruct_isolated(
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
     theirs.close()
     try:
-        return _follow(child, ours, out, on_progress, cancelled)
+        return _follow(child, ours, out, _Caller(on_progress, on_log, cancelled))
     finally:
         _end(child)
         ours.close()
         shutil.rmtree(partial_folder(out.absolute(), child.pid or 0), ignore_errors=True)
 
 
-def _follow(
-    child: SpawnProcess,
-    pipe: Connection,
-    out: Path,
-    on_progress: Callable[[Progress], None] | None,
-    cancelled: Callable[[], bool] | None,
-) -> Result:
+@dataclass(frozen=True, slots=True)
+class _Caller:
+    """Who waits for the result."""
+
+    on_progress: Callable[[Progress], None] | None
+    on_log: Callable[[str], None] | None
+    cancelled: Callable[[], bool] | None
+
+    def wants_no_more(self) -> bool:
+        return self.cancelled is not None and self.cancelled()
+
+    def hear(self, message: Progress | str) -> None:
+        """A report, or a line for the log."""
+        if isinstance(message, str):
+            if self.on_log is not None:
+                self.on_log(message)
+        elif self.on_progress is not None:
+            self.on_progress(message)
+
+
+def _follow(child: SpawnProcess, pipe: Connection, out: Path, caller: _Caller) -> Result:
     asked_to_stop_at: float | None = None
     while True:
-        if asked_to_stop_at is None and cancelled is not None and cancelled():
+        if asked_to_stop_at is None and caller.wants_no_more():
             asked_to_stop_at = time.monotonic()
             with contextlib.suppress(OSError):
                 pipe.send("cancel")
@@ -97,15 +118,14 @@ def _follow(
             message = pipe.recv()
         except (EOFError, ConnectionError):
             child.join(_GRACE_SECONDS)
-            if cancelled is not None and cancelled():
+            if caller.wants_no_more():
                 # Whoever ends all processes of a service at once means the same by it.
                 raise Cancelled from None
             raise EngineCrashed(exit_code=child.exitcode if child.exitcode is not None else "unknown") from None
-        if isinstance(message, Progress):
-            if on_progress is not None and asked_to_stop_at is None:
-                on_progress(message)
-        else:
+        if not isinstance(message, Progress | str):
             return _outcome(message, out)
+        if asked_to_stop_at is None:
+            caller.hear(message)
 
 
 def _outcome(message: tuple[Any, ...], out: Path) -> Result:
@@ -136,20 +156,27 @@ def _end(child: SpawnProcess) -> None:
     child.join()
 
 
-def _child(work: Work | None, pipe: Connection, source: Path, out: Path, options: Options) -> None:
+def _child(
+    work: Work | None,
+    pipe: Connection,
+    source: Path,
+    out: Path,
+    options: Options,
+    checkpoints: Path | None,
+) -> None:
     os.setpgid(0, 0)
     # Ctrl-C reaches the whole terminal; the parent decides what it means and says so over the pipe.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     stop = threading.Event()
     threading.Thread(target=_watch_parent, args=(pipe, stop), daemon=True).start()
-    monitor = Monitor(on_progress=pipe.send, cancelled=stop.is_set)
+    monitor = Monitor(on_progress=pipe.send, cancelled=stop.is_set, on_log=pipe.send)
     if work is None:
         # Only here: whoever watches does without the numerical libraries, and without the time that loading them takes.
         from garaza.reconstruction.pipeline import reconstruct  # noqa: PLC0415
 
         work = reconstruct
     try:
-        work(source, out, options, monitor)
+        work(source, out, options, monitor, checkpoints)
     except Cancelled:
         _tell(pipe, ("cancelled",))
     except ReconstructionFailure as failure:

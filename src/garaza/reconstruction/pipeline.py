@@ -5,11 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import numpy as np
+
 from garaza.reconstruction.cameras.scale import KnownLength, Scale, estimate_scale, scale_from_known_length
 from garaza.reconstruction.cameras.upright import Upright, apply, find_upright
+from garaza.reconstruction.checkpoints import Checkpoints, open_checkpoints
+from garaza.reconstruction.engine import Engine
 from garaza.reconstruction.engines import make_engine
 from garaza.reconstruction.export.folder import Finished, write_folder
-from garaza.reconstruction.frames import Keyframes, read_keyframes
+from garaza.reconstruction.frames import FrameChoice, Keyframes, read_keyframes
 from garaza.reconstruction.options import MAX_FRAMES, MIN_FRAMES, Options
 from garaza.reconstruction.partial import complete_or_nothing
 from garaza.reconstruction.prediction import Prediction
@@ -31,12 +35,31 @@ _TEXTURE_PART = {"full": (0.0, 0.6), "medium": (0.6, 0.85), "preview": (0.85, 1.
 """Of the stage's work, near enough."""
 
 
-def reconstruct(source: Path, out: Path, options: Options, monitor: Monitor) -> Result:
+@dataclass(frozen=True, slots=True)
+class _Seen:
+    """What is kept after depth: all that the later stages need of the earlier ones."""
+
+    keyframes: FrameChoice
+    prediction: Prediction
+
+
+@dataclass(frozen=True, slots=True)
+class _Fused:
+    """What is kept after fusion."""
+
+    upright: Upright
+    surface: Mesh
+
+
+def reconstruct(source: Path, out: Path, options: Options, monitor: Monitor, checkpoints: Path | None = None) -> Result:
     """Reconstruct `source` into the folder `out`, which appears only when everything in it is complete.
 
     Args:
         source: a video file or a folder of photos.
         out: folder to make; an earlier result there is replaced in one step, anything else there is left alone.
+        checkpoints: folder in which every finished stage leaves what the later ones need. A run that finds there what
+            another one has left of the same source with the same options goes on from it, and ends in the same
+            result. It stays: whoever gave it removes it when the work is done or given up.
 
     Raises:
         ReconstructionFailure: the source does not allow a model; `out` is as it was.
@@ -51,29 +74,75 @@ def reconstruct(source: Path, out: Path, options: Options, monitor: Monitor) -> 
         raise ValueError(msg)
     engine = make_engine(options.engine)
     with complete_or_nothing(out) as folder:
-        with monitor.stage(Stage.FRAMES, "Reading the video"):
-            keyframes = read_keyframes(source, max_frames, settings.image_size, monitor)
-        prediction = engine.predict(keyframes, settings, monitor)
-        with monitor.stage(Stage.FUSION, "Joining the depth maps"):
-            upright = find_upright(prediction)
-            placed = _place(prediction, upright, options.known_length)
-            surface = fuse(placed.prediction, settings.voxel_size, monitor)
-        with monitor.stage(Stage.MESH, "Cleaning the surface"):
-            surface = clean(surface, settings.voxel_size, monitor)
-            monitor.report(0.8, "Making smaller models")
-            meshes = levels(surface, settings)
-        with monitor.stage(Stage.TEXTURE, "Painting the model"):
-            models = _bake_all(meshes, placed.prediction, settings, monitor)
+        kept = open_checkpoints(checkpoints, source, options, monitor)
+        seen = _see(source, max_frames, settings, engine, monitor, kept)
+        fused = kept.once(
+            Stage.FUSION,
+            _Fused,
+            "Joining the depth maps",
+            lambda: _fuse(seen.prediction, options.known_length, settings, monitor),
+        )
+        placed = _place(seen.prediction, fused.upright, options.known_length)
+        meshes = kept.once(
+            Stage.MESH,
+            dict[str, Mesh],
+            "Cleaning the surface",
+            lambda: _clean_levels(fused.surface, settings, monitor),
+        )
+        models = kept.once(
+            Stage.TEXTURE,
+            dict[str, TexturedMesh],
+            "Painting the model",
+            lambda: _bake_all(meshes, placed.prediction, settings, monitor),
+        )
         finished = Finished(
             quality=options.quality.value,
-            keyframes=keyframes,
+            keyframes=seen.keyframes,
             prediction=placed.prediction,
             scale=placed.scale,
-            floor_found=upright.floor_found,
+            floor_found=fused.upright.floor_found,
             models=models,
-            warnings=[*_warnings(keyframes, prediction, upright, placed.scale), *placed.warnings],
+            warnings=[*_warnings(seen, fused.upright, placed.scale), *placed.warnings],
         )
-        return write_folder(folder, finished, monitor)
+        result = write_folder(folder, finished, monitor)
+        monitor.log(
+            f"{len(result.files)} files of {sum(file.size_bytes for file in result.files) / 1e6:.1f} MB written"
+        )
+        return result
+
+
+def _see(
+    source: Path, max_frames: int, settings: QualitySettings, engine: Engine, monitor: Monitor, kept: Checkpoints
+) -> _Seen:
+    """From the source to cameras and depth."""
+    seen = kept.load(Stage.DEPTH, _Seen)
+    if seen is None:
+        keyframes = kept.once(
+            Stage.FRAMES,
+            Keyframes,
+            "Reading the video",
+            lambda: read_keyframes(source, max_frames, settings.image_size, monitor),
+        )
+        seen = _Seen(keyframes.choice, engine.predict(keyframes, settings, monitor, kept))
+        depth = seen.prediction.depth
+        monitor.log(f"Depth known for {np.count_nonzero(depth) / max(depth.size, 1):.0%} of the pixels")
+        kept.save(Stage.DEPTH, seen, complete=True)
+    return seen
+
+
+def _fuse(prediction: Prediction, known: KnownLength | None, settings: QualitySettings, monitor: Monitor) -> _Fused:
+    upright = find_upright(prediction)
+    surface = fuse(_place(prediction, upright, known).prediction, settings.voxel_size, monitor)
+    monitor.log(f"Surface of {len(surface.faces):,} faces, {'with' if upright.floor_found else 'without'} a floor")
+    return _Fused(upright, surface)
+
+
+def _clean_levels(surface: Mesh, settings: QualitySettings, monitor: Monitor) -> dict[str, Mesh]:
+    cleaned = clean(surface, settings.voxel_size, monitor)
+    monitor.report(0.8, "Making smaller models")
+    meshes = levels(cleaned, settings)
+    monitor.log(f"Model has {len(meshes['full'].faces):,} faces")
+    return meshes
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,12 +188,14 @@ def _bake_all(
     for level, mesh in meshes.items():
         with monitor.part(*_TEXTURE_PART[level]):
             models[level] = bake(mesh, prediction, settings.texture_size // _TEXTURE_DIVISOR[level], monitor)
+    size = models["full"].texture.shape[0]
+    monitor.log(f"Model painted with {size} × {size} pixels")
     return models
 
 
-def _warnings(keyframes: Keyframes, prediction: Prediction, upright: Upright, scale: Scale) -> list[str]:
+def _warnings(seen: _Seen, upright: Upright, scale: Scale) -> list[str]:
     warnings = []
-    used, registered = len(keyframes.images), len(prediction.frame_indices)
+    used, registered = len(seen.keyframes.source_indices), len(seen.prediction.frame_indices)
     if registered < _FEW_REGISTERED * used:
         warnings.append(
             f"Only {registered} of {used} pictures could be joined, so parts of the room may be missing. "

@@ -39,6 +39,18 @@ _SHARE: dict[Stage, float] = {
     Stage.TEXTURE: 8,
     Stage.EXPORT: 4,
 }
+_DONE: dict[Stage, str] = {
+    Stage.FRAMES: "the pictures were chosen",
+    Stage.CAMERAS: "the camera's path was found",
+    Stage.DEPTH: "the depth was measured",
+    Stage.FUSION: "the depth maps were joined",
+    Stage.MESH: "the surface was cleaned",
+    Stage.TEXTURE: "the model was painted",
+    Stage.EXPORT: "the files were written",
+}
+"""What a stage that is over has done."""
+_MAX_LOG_LENGTH, _MAX_LOG_LINES = 300, 100
+"""Characters of a line, and lines of a run; what is beyond is cut, or dropped."""
 
 
 class Cancelled(Exception):
@@ -79,15 +91,20 @@ class Monitor:
     Args:
         on_progress: called from the thread that does the work, at each report; must be quick.
         cancelled: asked at each checkpoint; True means stop now.
+        on_log: called like `on_progress`, with each line for the log.
     """
 
     def __init__(
         self,
         on_progress: Callable[[Progress], None] | None = None,
         cancelled: Callable[[], bool] | None = None,
+        on_log: Callable[[str], None] | None = None,
     ) -> None:
         self._on_progress = on_progress
         self._cancelled = cancelled
+        self._on_log = on_log
+        self._log_lines = 0
+        self._continued_after: Stage | None = None
         self._stage = Stage.FRAMES
         self._highest = 0.0
         self._window = (0.0, 1.0)
@@ -98,6 +115,11 @@ class Monitor:
         """Everything done inside counts as `stage`; its cost is appended to `costs` at the end, also after an error."""
         self._stage = stage
         self.checkpoint()
+        if self._continued_after is not None:
+            text = f"Continuing after {_DONE[self._continued_after]}"
+            self._continued_after = None
+            self.report(0.0, text)
+            self.log(text)
         self.report(0.0, message)
         memory = PeakMemory()
         wall, cpu = time.perf_counter(), _cpu_seconds()
@@ -128,6 +150,17 @@ class Monitor:
         self._highest = max(self._highest, percent)
         if self._on_progress is not None:
             self._on_progress(Progress(self._stage, round(self._highest, 2), message, current, total))
+
+    def resume(self, after: Stage, costs: list[StageCost]) -> None:
+        """`after` and the stages before it were done by an earlier run, at these costs. The next to begin says so."""
+        self.costs[:] = costs
+        self._continued_after = after
+
+    def log(self, text: str) -> None:
+        """Give out a line that says what came out, with figures: one short sentence, for a person."""
+        if self._on_log is not None and self._log_lines < _MAX_LOG_LINES:
+            self._log_lines += 1
+            self._on_log(" ".join(text.split())[:_MAX_LOG_LENGTH])
 
     def checkpoint(self) -> None:
         """Raise `Cancelled` if the work is no longer wanted. Cheap: call it in every loop that may last."""

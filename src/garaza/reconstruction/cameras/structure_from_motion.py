@@ -18,7 +18,6 @@ from garaza.reconstruction.cameras.verdicts import STILL, Evidence, verdict
 from garaza.reconstruction.frames import Keyframes
 from garaza.reconstruction.prediction import Float64, UInt8
 from garaza.reconstruction.progress import Monitor
-from garaza.reconstruction.quality import QualitySettings
 
 CONTENT_SHARE = 0.8
 """A first try that registers fewer of the frames is followed by a stronger one."""
@@ -32,32 +31,32 @@ _STEPS = {
 }
 
 
-def find_cameras(keyframes: Keyframes, settings: QualitySettings, monitor: Monitor) -> SparseModel:
-    """Cameras and sparse points of the largest connected set of keyframes, and those keyframes rectified.
+def find_cameras(keyframes: Keyframes, monitor: Monitor) -> Model:
+    """The cameras of the largest connected set of keyframes, the lens they share, and sparse points.
 
-    The world's origin, direction and unit are arbitrary. Of `settings`, only the keyframes' own size matters here.
+    The world's origin, direction and unit are arbitrary.
 
     Raises:
         HardlyAnyMovement, OnlyRotation, TooLittleOverlap: the keyframes don't allow it.
         EngineCrashed: the native code died.
         Cancelled: the monitor said so; the helper process has ended by then.
     """
-    _ = settings
     images = keyframes.images
     first_try = _first_try(keyframes)
-    model, matches = _attempt(images, first_try, monitor, 0.0, 0.95)
+    model, matches = _attempt(images, first_try, monitor, 0.0, 1.0)
     if len(model.frames) < CONTENT_SHARE * len(images) and _worth_another_try(matches):
         # Fainter details, every pair, and fewer of them asked of a picture that joins. Doubling the pictures first
         # (octave -1) finds no more frames, and costs five times as much.
+        monitor.log(f"{len(model.frames)} of {len(images)} pictures joined: looking for fainter details")
         stronger = replace(first_try, features=8192, peak_threshold=0.0015, exhaustive_up_to=80, min_inliers=15)
-        other, other_matches = _attempt(images, stronger, monitor, 0.5, 0.95)
+        other, other_matches = _attempt(images, stronger, monitor, 0.5, 1.0)
         if len(other.frames) > len(model.frames):
             model, matches = other, other_matches
     failure = verdict(Evidence.of(model, matches, len(images)))
     if failure is not None:
         raise failure
-    monitor.report(0.96, "Straightening the pictures")
-    return _sparse_model(model, images)
+    monitor.log(f"{len(model.frames)} of {len(images)} pictures joined")
+    return model
 
 
 def _first_try(keyframes: Keyframes) -> Job:
@@ -96,7 +95,12 @@ def _lens(model: Model) -> Lens:
     return Lens(focal, centre_x - 0.5, centre_y - 0.5, k)
 
 
-def _sparse_model(model: Model, images: UInt8) -> SparseModel:
+def straighten(model: Model, images: UInt8) -> SparseModel:
+    """The model without the points that fit badly, and its frames rectified.
+
+    Args:
+        images: (N, H, W, 3), all keyframes that cameras were looked for.
+    """
     height, width = images.shape[1:3]
     lens = _lens(model)
     intrinsics = pinhole_inside(lens, width, height)

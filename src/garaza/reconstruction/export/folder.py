@@ -16,7 +16,7 @@ from garaza.reconstruction.export.meshopt_glb import write_meshopt_glb
 from garaza.reconstruction.export.pictures import POSTER_SIZE, take_pictures
 from garaza.reconstruction.export.ply import dense_points, write_ply
 from garaza.reconstruction.export.report import write_report
-from garaza.reconstruction.frames import Keyframes
+from garaza.reconstruction.frames import FrameChoice, Keyframes
 from garaza.reconstruction.prediction import Prediction, UInt8
 from garaza.reconstruction.progress import Monitor, Stage
 from garaza.reconstruction.result import RESULT_FILE, ModelLevel, Result, ResultFrame, describe_file
@@ -33,7 +33,7 @@ class Finished:
     """What the stages before export have made."""
 
     quality: str
-    keyframes: Keyframes
+    keyframes: Keyframes | FrameChoice
     prediction: Prediction
     """In the room's frame."""
     scale: Scale
@@ -63,7 +63,7 @@ def write_folder(folder: Path, finished: Finished, monitor: Monitor) -> Result:
         engine=prediction.engine,
         quality=finished.quality,
         source=finished.keyframes.source,
-        keyframes=len(finished.keyframes.images),
+        keyframes=len(finished.keyframes.source_indices),
         frames=[
             ResultFrame(index, time, prediction.depth.shape[2], prediction.depth.shape[1])
             for index, time in zip(indices, times, strict=True)

@@ -63,6 +63,20 @@ class Keyframes:
     times: NDArray[np.float64]
     """(N,) seconds from the start; 0, 1, 2, … for photos."""
 
+    @property
+    def choice(self) -> FrameChoice:
+        """Without the images, which take most of the memory."""
+        return FrameChoice(self.source, self.source_indices, self.times)
+
+
+@dataclass(frozen=True, slots=True)
+class FrameChoice:
+    """Which frames were chosen; fields as in `Keyframes`."""
+
+    source: SourceInfo
+    source_indices: NDArray[np.int64]
+    times: NDArray[np.float64]
+
 
 def read_keyframes(path: Path, max_frames: int, image_size: int, monitor: Monitor) -> Keyframes:
     """Decode `path` in one pass and keep at most `max_frames` of it.
@@ -88,6 +102,7 @@ def read_keyframes(path: Path, max_frames: int, image_size: int, monitor: Monito
     failure = _why_unusable(windows, chosen)
     if failure is not None:
         raise failure
+    monitor.log(f"{len(chosen)} of {windows.offered} pictures chosen")
     pictures = [c.picture if c.picture.dtype == np.uint8 else tone_map(c.picture, facts.transfer) for c in chosen]
     return Keyframes(
         source,
@@ -211,6 +226,7 @@ def _read_photos(folder: Path, max_frames: int, image_size: int, monitor: Monito
         raise TooDark(brightness=round(float(np.median(brightness)), 1))
     if float(np.median(sharp)) < MIN_SHARPNESS:
         raise TooBlurred(sharpness=round(float(np.median(sharp)), 3))
+    monitor.log(f"{len(pictures)} of {len(album.photos)} photos chosen")
     return Keyframes(
         source, np.stack(pictures), np.array(numbers, dtype=np.int64), np.arange(len(pictures), dtype=np.float64)
     )

@@ -42,6 +42,8 @@ class Windows:
     def __init__(self, wanted: int) -> None:
         self._wanted = wanted
         self._windows: list[Window] = []
+        self.offered = 0
+        """Frames looked at so far."""
 
     def __len__(self) -> int:
         return len(self._windows)
@@ -52,6 +54,7 @@ class Windows:
 
     def start(self, candidate: Candidate, motion_before: float) -> None:
         """Begin a window with this frame, `motion_before` away from where the last window began."""
+        self.offered += 1
         if self._windows:
             self._windows[-1].motion = motion_before
         self._windows.append(Window(candidate))
@@ -61,6 +64,7 @@ class Windows:
 
     def offer(self, candidate: Candidate) -> None:
         """Take this frame as the current window's best if it is."""
+        self.offered += 1
         if candidate.sharpness > self._windows[-1].best.sharpness:
             self._windows[-1].best = candidate
 
