@@ -3,82 +3,85 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
-import logging
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
-from pathlib import Path
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 
-from fastapi import FastAPI
+from fastapi import APIRouter, Depends, FastAPI
 
 import garaza
 from garaza import page
+from garaza.accounts.dependencies import identify
+from garaza.accounts.routes import make_router as account_routes
+from garaza.admin.routes import make_router as admin_routes
+from garaza.departures.routes import make_router as departure_routes
 from garaza.errors import PROBLEM_RESPONSES, UnexpectedErrors, add_handlers
 from garaza.health import make_router as health_routes
+from garaza.health import queue_lengths
+from garaza.jobs.models import Job
+from garaza.jobs.supervisor import Supervisor
 from garaza.kit import migrate
 from garaza.kit.api_page import add_documentation
 from garaza.kit.asgi import AnswerHeaders
-from garaza.live.hub import Hub
 from garaza.live.routes import make_router as live_routes
 from garaza.migrations import PACKAGE
+from garaza.observability.metrics import Gauge, Metrics
+from garaza.observability.routes import make_router as metrics_routes
+from garaza.rooms.routes import make_router as room_routes
+from garaza.rooms.routes import make_shared_router
+from garaza.scans.history import make_router as history_routes
 from garaza.scans.routes import make_router as scan_routes
-from garaza.scans.service import ScanService
+from garaza.scans.schemas import ProcessRequest
+from garaza.scans.service import Asker
+from garaza.services import Services, make_services
 from garaza.settings import Settings
 from garaza.uploads.routes import make_router as upload_routes
-from garaza.uploads.service import UploadService
+from garaza.uploads.service import Sender
+from garaza.webhooks.routes import describe as describe_webhooks
+from garaza.webhooks.routes import make_router as webhook_routes
 from garaza.wiring import Parts, make_parts
 
-logger = logging.getLogger(__name__)
-
-_CLEAN_UP_SECONDS = 600
+Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[None]]
 
 
 def create_app(settings: Settings, parts: Parts | None = None) -> FastAPI:
-    """The service. Opens nothing before its lifespan begins. `parts`: others than `settings` would give."""
+    """The service. Connects to nothing before its lifespan begins. `parts`: others than `settings` would give.
+
+    Raises:
+        CeleryMissingError, SigningKeysError, OSError: something that the settings ask for can't be had.
+    """
     parts = parts or make_parts(settings)
-    scans = ScanService(parts.database, parts.data, parts.jobs)
-    uploads = UploadService(settings, parts.data, parts.database, parts.jobs, parts.clock)
-    hub = Hub(parts.database, parts.jobs, settings.live.poll_seconds)
     supervisor = parts.supervisor() if settings.jobs.embedded_worker else None
-
-    @asynccontextmanager
-    async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
-        await asyncio.to_thread(prepare, parts)
-        # Uploads and new scales come through this process alone (`serve` holds the directory's lock), so that now,
-        # before the first request, none is under way.
-        await asyncio.to_thread(parts.data.empty_trash)
-        await _sweep(parts, parts.data.inventory)
-        await scans.delete_expired()
-        hub.start()
-        if supervisor is not None:
-            await supervisor.start()
-        cleaning = asyncio.create_task(_clean_up(parts, scans))
-        try:
-            yield
-        finally:
-            cleaning.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await cleaning
-            await hub.stop()
-            if supervisor is not None:
-                await supervisor.stop()
-            await parts.database.close()
-
+    services = make_services(parts, None if supervisor is None else lambda: supervisor.worker_pid)
     app = FastAPI(
         title="Garaza",
         version=garaza.__version__,
         description=garaza.__doc__ or "",
-        lifespan=lifespan,
+        lifespan=_make_lifespan(parts, services, supervisor),
         redoc_url=None,
         docs_url=None,
         responses=PROBLEM_RESPONSES,
     )
     app.state.database = parts.database
+    app.state.accounts = services.accounts
+    app.state.machines = services.machines
     add_handlers(app)
     app.include_router(health_routes(parts, supervisor))
-    app.include_router(upload_routes(uploads))
-    app.include_router(scan_routes(scans, parts.jobs, parts.data))
-    app.include_router(live_routes(hub, parts.database, parts.jobs, scans.result, settings.live))
+    app.include_router(_make_metrics(parts, services, supervisor))
+    app.include_router(webhook_routes(services.keys))
+    for router in _api(parts, services):
+        # Who asks is found out before anything else, in a transaction that has ended when the route's own begins.
+        app.include_router(router, dependencies=[Depends(identify)])
+    app.include_router(
+        live_routes(
+            services.hub,
+            parts.database,
+            parts.jobs,
+            services.scans.result,
+            services.accounts.identify_token,
+            settings.live,
+        )
+    )
+    describe_webhooks(app)
     add_documentation(app)
     page.mount(app)
     # The last one added is the outermost.
@@ -87,32 +90,66 @@ def create_app(settings: Settings, parts: Parts | None = None) -> FastAPI:
     return app
 
 
+def _api(parts: Parts, services: Services) -> list[APIRouter]:
+    async def process(job: Job, sender: Sender, process_key: str | None) -> int | None:
+        asker = Asker(sender.account, sender.guest)
+        return await services.scans.process(job.id, ProcessRequest(), asker, process_key)
+
+    return [
+        account_routes(services.accounts),
+        departure_routes(services.departures),
+        upload_routes(services.uploads, process),
+        scan_routes(services.scans, parts.jobs, parts.data),
+        history_routes(services.scans, parts.jobs, parts.data, parts.webhooks),
+        room_routes(services.rooms, services.shares, parts.database, parts.data, services.removal.remove_room),
+        make_shared_router(services.shares, parts.data),
+        admin_routes(services.admin, parts.clock),
+    ]
+
+
+def _make_metrics(parts: Parts, services: Services, supervisor: Supervisor | None) -> APIRouter:
+    gauges = [Gauge("garaza_live_listeners", "WebSockets that follow a scan.", lambda: services.hub.listeners)]
+    if supervisor is not None:
+        text = "Whether the worker beside the service runs."
+        gauges.append(Gauge("garaza_worker_up", text, lambda: supervisor.worker_pid is not None))
+    return metrics_routes(Metrics(parts.database, gauges), parts.settings.metrics, lambda: queue_lengths(parts))
+
+
+def _make_lifespan(parts: Parts, services: Services, supervisor: Supervisor | None) -> Lifespan:
+    sweeper = parts.sweeper()
+
+    @asynccontextmanager
+    async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
+        await asyncio.to_thread(prepare, parts)
+        async with AsyncExitStack() as ending:
+            # The last one that began is the first to end.
+            ending.push_async_callback(parts.database.close)
+            ending.callback(services.accounts.close)
+            # Uploads and new scales come through this process alone (`serve` holds the directory's lock), so that now,
+            # before the first request, none is under way.
+            await services.housekeeping.prepare()
+            services.hub.start()
+            ending.push_async_callback(services.hub.stop)
+            if supervisor is not None:
+                await supervisor.start()
+                ending.push_async_callback(supervisor.stop)
+            sweeper.start()
+            ending.push_async_callback(sweeper.stop)
+            services.housekeeping.start()
+            ending.push_async_callback(services.housekeeping.stop)
+            if parts.settings.webhooks.enabled:
+                services.deliverer.start()
+                ending.push_async_callback(services.deliverer.stop)
+            yield
+
+    return lifespan
+
+
 def prepare(parts: Parts) -> None:
     """Make the data directory and bring the database up to date. Blocks.
 
     Raises:
-        OSError: the data directory can't be written to.
+        OSError: the data directory can't be written to, or the database server can't be reached.
         DatabaseMissingError: it holds scans without a database.
     """
     migrate.prepare(parts.data, parts.database.url, PACKAGE)
-
-
-async def _sweep(parts: Parts, inventory: Callable[[], list[Path]]) -> None:
-    """Remove what a crash left. Workers of this data directory may be at work meanwhile."""
-    seen = await asyncio.to_thread(inventory)
-    async with parts.database.read() as session:
-        known = await parts.jobs.known(session)
-    removed = await asyncio.to_thread(parts.data.remove_unknown, seen, known)
-    if removed:
-        logger.info("removed %d leftover(s)", len(removed))
-
-
-async def _clean_up(parts: Parts, scans: ScanService) -> None:
-    while True:
-        await asyncio.sleep(_CLEAN_UP_SECONDS)
-        try:
-            if deleted := await scans.delete_expired():
-                logger.info("deleted %d expired scan(s)", deleted)
-            await _sweep(parts, parts.data.in_work)
-        except Exception:
-            logger.exception("could not clean up")

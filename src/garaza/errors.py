@@ -196,13 +196,22 @@ class UnexpectedErrors:
             await self._app(scope, receive, noting_send)
         except Exception:
             request_id = scope.get("state", {}).get("request_id")
-            logger.exception("%s %s failed, request %s", scope["method"], scope["path"], request_id)
+            logger.exception("%s %s failed, request %s", scope["method"], _path_for_log(scope["path"]), request_id)
             if started:
                 # A whole answer can't be had any more. Raising on makes the server cut the connection, so that the
                 # client doesn't take the part for the whole.
                 raise
             answer = problem(500, "internal_error", "Something went wrong here. It was logged; please try again.")
             await answer(scope, receive, send)
+
+
+_SECRET_PATHS = ("/api/shared/",)
+"""What comes after these opens something to whoever has it."""
+
+
+def _path_for_log(path: str) -> str:
+    secret = next((prefix for prefix in _SECRET_PATHS if path.startswith(prefix)), None)
+    return path if secret is None else f"{secret}…"
 
 
 _TOO_LARGE = http.HTTPStatus.REQUEST_ENTITY_TOO_LARGE

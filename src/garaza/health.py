@@ -6,23 +6,23 @@ import asyncio
 from typing import Literal
 
 from fastapi import APIRouter, Response
-from pydantic import BaseModel
 
 import garaza
 from garaza.jobs.supervisor import Supervisor
+from garaza.kit.answers import Answer
 from garaza.wiring import Parts
 
 _CHECK_SECONDS = 5
 
 
-class HealthAnswer(BaseModel):
+class HealthAnswer(Answer):
     """The process answers."""
 
     status: Literal["ok"] = "ok"
     version: str = garaza.__version__
 
 
-class ReadyAnswer(BaseModel):
+class ReadyAnswer(Answer):
     """Each part that a scan needs: "ok", or what is wrong with it."""
 
     status: Literal["ready", "not ready"]
@@ -61,3 +61,9 @@ async def _ask_database(parts: Parts) -> tuple[dict[str, int], str]:
             return await parts.jobs.queue_lengths(session), "ok"
     except Exception as error:  # noqa: BLE001 - whatever it is, the answer is that it isn't ready
         return {}, type(error).__name__
+
+
+async def queue_lengths(parts: Parts) -> dict[str, int] | None:
+    """Jobs by state; None if the database doesn't say so soon."""
+    lengths, state = await _ask_database(parts)
+    return lengths if state == "ok" else None

@@ -4,18 +4,28 @@ from __future__ import annotations
 
 import sys
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Any, TypeVar
 
+from pydantic import SecretStr
 from sqlalchemy import URL, make_url
 
+from garaza.accounts.tokens import LEEWAY_SECONDS
+from garaza.jobs.celery_queue import CeleryQueue, make_celery
+from garaza.jobs.channels import QUEUE_CHANNEL
+from garaza.jobs.database_queue import DatabaseQueue
 from garaza.jobs.run_job import JobRunner, Reconstruct
 from garaza.jobs.service import JobService
 from garaza.jobs.supervisor import Supervisor
+from garaza.jobs.sweeper import Sweeper
+from garaza.kit.changes import changes_of
 from garaza.kit.clock import Clock, system_clock
 from garaza.kit.database import Database, PoolOptions, sqlite_url
+from garaza.kit.signing.outgoing import MAX_LIFETIME_SECONDS
+from garaza.kit.signing_keys import SigningKeys
 from garaza.kit.storage import DataDirectory
 from garaza.reconstruction.isolated import reconstruct_isolated
-from garaza.settings import DatabaseSettings, Settings
+from garaza.settings import DatabaseSettings, JobSettings, Settings
+from garaza.webhooks.service import WebhookService
 
 T = TypeVar("T")
 
@@ -28,6 +38,7 @@ class Parts:
     data: DataDirectory
     database: Database
     jobs: JobService
+    webhooks: WebhookService
     clock: Clock
     reconstruct: Reconstruct = reconstruct_isolated
     worker_command: tuple[str, ...] = (sys.executable, "-m", "garaza", "worker")
@@ -37,10 +48,31 @@ class Parts:
         """Runs claims in child processes."""
         return JobRunner(self.database, self.data, self.jobs, self.settings.jobs, self.reconstruct)
 
+    def sweeper(self) -> Sweeper:
+        """Of waiting jobs.
+
+        Raises:
+            CeleryMissingError: there is a broker, and the extra for it isn't installed.
+        """
+        settings = self.settings.jobs
+        dispatcher = DatabaseQueue() if settings.broker_url is None else CeleryQueue(make_broker(settings))
+        changes = changes_of(self.database, QUEUE_CHANNEL, settings.poll_seconds)
+        return Sweeper(self.database, self.jobs, dispatcher, changes)
+
     def supervisor(self) -> Supervisor:
         """Of the embedded worker."""
         command = [*self.worker_command, "--data-dir", str(self.data.root), "--supervised"]
         return Supervisor(self.database, self.jobs, command)
+
+
+def make_broker(settings: JobSettings) -> Any:
+    """What publishes to the broker, and takes from it.
+
+    Raises:
+        CeleryMissingError: the extra for it isn't installed.
+    """
+    assert settings.broker_url is not None
+    return make_celery(settings.broker_url.get_secret_value(), settings.max_seconds + settings.lease_seconds)
 
 
 def database_url(settings: Settings) -> URL:
@@ -77,4 +109,39 @@ def make_parts(settings: Settings, clock: Clock = system_clock) -> Parts:
     data = DataDirectory(settings.data_dir)
     url = database_url(settings)
     database = Database(url, pool_options(settings.database, url))
-    return Parts(settings, data, database, JobService(settings.jobs, clock), clock)
+    webhooks = WebhookService(settings.webhooks, clock)
+    return Parts(settings, data, database, JobService(settings.jobs, clock, webhooks.on_end), webhooks, clock)
+
+
+def make_signing_keys(settings: Settings, data: DataDirectory, clock: Clock = system_clock) -> SigningKeys:
+    """The keys that tokens are signed with. Made at the first call, in the data directory. Blocks.
+
+    Raises:
+        SigningKeysError: those that are given, or in the file, can't be used.
+        OSError: the file can't be read or made.
+    """
+    return SigningKeys(
+        data.root / "signing-keys.json",
+        retire_after_seconds=max(settings.accounts.access_token_seconds, MAX_LIFETIME_SECONDS) + LEEWAY_SECONDS,
+        given=_secret(settings.accounts.signing_keys),
+        given_private_key=_secret(settings.webhooks.private_key),
+        clock=clock,
+    )
+
+
+def make_share_keys(settings: Settings, data: DataDirectory, clock: Clock = system_clock) -> SigningKeys:
+    """The keys that links to rooms are signed with: a ring of their own, as links live longer than tokens. Blocks.
+
+    Raises:
+        SigningKeysError, OSError: as `make_signing_keys`.
+    """
+    return SigningKeys(
+        data.root / "share-keys.json",
+        retire_after_seconds=settings.accounts.share_days_max * 24 * 3600,
+        given=_secret(settings.accounts.signing_keys),
+        clock=clock,
+    )
+
+
+def _secret(given: SecretStr | None) -> str | None:
+    return None if given is None else given.get_secret_value()

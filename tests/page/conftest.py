@@ -10,10 +10,10 @@ import pytest
 from playwright.sync_api import Browser, expect, sync_playwright
 
 from tests.page.visitor import Visitor
-from tests.service.fixtures import clip, server, start_server, template
+from tests.service.fixtures import clip, new_database, postgres, server, start_server, template
 from tests.service.harness import PATIENCE_SECONDS, Server
 
-__all__ = ["clip", "server", "start_server", "template"]
+__all__ = ["clip", "new_database", "postgres", "server", "start_server", "template"]
 
 expect.set_options(timeout=PATIENCE_SECONDS * 1000)
 

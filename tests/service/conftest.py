@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from tests.service.fixtures import clip, server, start_server, template
+from tests.service.fixtures import clip, new_database, postgres, server, start_server, template
 
-__all__ = ["clip", "server", "start_server", "template"]
+__all__ = ["clip", "new_database", "postgres", "server", "start_server", "template"]
 
 
 @pytest.fixture

@@ -5,6 +5,7 @@ Each folder whose tests need them names them in its conftest.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -17,10 +18,15 @@ from garaza.reconstruction.frames import Keyframes, SourceInfo
 from garaza.reconstruction.prediction import Prediction
 from garaza.reconstruction.progress import Monitor
 from garaza.reconstruction.surface.mesh import TexturedMesh
+from tests.servers.fixtures import postgres
+from tests.servers.postgres import Postgres
 from tests.service import clips
 from tests.service.harness import Server
 
+__all__ = ["clip", "new_database", "postgres", "server", "start_server", "template"]
+
 StartServer = Callable[..., Server]
+NewDatabase = Callable[[], dict[str, str]]
 
 
 @pytest.fixture(scope="session")
@@ -77,7 +83,20 @@ def _box() -> TexturedMesh:
 
 
 @pytest.fixture(scope="session")
-def server(tmp_path_factory: pytest.TempPathFactory, template: Path, clip: bytes) -> Iterator[Server]:
+def new_database(request: pytest.FixtureRequest) -> NewDatabase:
+    """Settings of an empty database: a file, or with GARAZA_TEST_DATABASE=postgresql one of a real server."""
+    kind = os.environ.get("GARAZA_TEST_DATABASE", "sqlite")
+    assert kind in {"sqlite", "postgresql"}, kind
+    if kind == "sqlite":
+        return dict
+    postgres: Postgres = request.getfixturevalue("postgres")
+    return lambda: {"GARAZA_DATABASE__URL": postgres.new_database()}
+
+
+@pytest.fixture(scope="session")
+def server(
+    tmp_path_factory: pytest.TempPathFactory, template: Path, clip: bytes, new_database: NewDatabase
+) -> Iterator[Server]:
     """Shared: leave it as you found it."""
     place = tmp_path_factory.mktemp("shared")
     shared = Server(
@@ -87,18 +106,20 @@ def server(tmp_path_factory: pytest.TempPathFactory, template: Path, clip: bytes
         clip,
         GARAZA_UPLOADS__MAX_BYTES="400000",
         GARAZA_JOBS__MAX_ATTEMPTS="3",
+        **new_database(),
     )
     yield shared
     assert shared.stop() == 0
 
 
 @pytest.fixture
-def start_server(tmp_path: Path, template: Path, clip: bytes) -> Iterator[StartServer]:
+def start_server(tmp_path: Path, template: Path, clip: bytes, new_database: NewDatabase) -> Iterator[StartServer]:
     """Starts one of your own; give settings as environment variables."""
     started: list[Server] = []
+    database = new_database()
 
     def start(**settings: str) -> Server:
-        started.append(Server(tmp_path / "data", tmp_path / "control", template, clip, **settings))
+        started.append(Server(tmp_path / "data", tmp_path / "control", template, clip, **{**database, **settings}))
         return started[-1]
 
     yield start

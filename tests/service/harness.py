@@ -57,6 +57,8 @@ class Server:
             "GARAZA_JOBS__BACKOFF_SECONDS": "0.05",
             "GARAZA_LIVE__POLL_SECONDS": "0.02",
             "GARAZA_UPLOADS__MIN_FREE_BYTES": "0",
+            "GARAZA_ACCOUNTS__GUEST_SCANS_PER_DAY": "-1",
+            "GARAZA_ACCOUNTS__GUEST_STORAGE_BYTES": "-1",
         }
         self.environment = {
             **{name: value for name, value in os.environ.items() if not name.startswith("GARAZA_")},

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import asyncio
 import functools
 import sys
 from dataclasses import replace
@@ -12,7 +11,7 @@ from pathlib import Path
 from garaza.app import prepare
 from garaza.cli.common import configure_logging, load_settings
 from garaza.cli.serve import run_service
-from garaza.cli.worker import work
+from garaza.cli.worker import run_worker
 from garaza.reconstruction.isolated import reconstruct_isolated
 from garaza.settings import Settings
 from garaza.wiring import Parts, make_parts
@@ -42,7 +41,7 @@ def main() -> None:
         run_service(settings, parts)
     else:
         prepare(parts)
-        asyncio.run(work(parts, given.owner, supervised=given.supervised))
+        run_worker(parts, given.owner, supervised=given.supervised)
 
 
 if __name__ == "__main__":

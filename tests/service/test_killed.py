@@ -116,7 +116,7 @@ def test_what_a_killed_server_was_receiving_is_swept(start_server: StartServer, 
 
 
 def test_work_that_hangs_is_stopped_and_told_of(start_server: StartServer) -> None:
-    server = start_server(GARAZA_JOBS__MAX_SECONDS="1")
+    server = start_server(GARAZA_JOBS__MAX_SECONDS="5")
     job_id = server.new_scan()
     server.hold(job_id)
     server.process_scan(job_id)

@@ -29,8 +29,12 @@ class User(Base):
     __table_args__ = (
         _one_of("role", Role),
         _one_of("plan", Plan),
-        # The admins' list by plan and state.
+        # The admins' list, newest first: by plan, by state, and by both.
+        Index("ix_users_plan_id", "plan", "id"),
+        Index("ix_users_is_active_id", "is_active", "id"),
         Index("ix_users_plan_is_active", "plan", "is_active", "id"),
+        # Whether somebody is the last one.
+        partial_index("ix_users_admins", "id", where="role = 'admin'"),
         partial_index("ix_users_deleted_at", "deleted_at", where="deleted_at IS NOT NULL"),
         {"sqlite_autoincrement": True},
     )

@@ -45,6 +45,8 @@ def load_settings(data_dir: Path | None, **groups: dict[str, Any]) -> Settings:
         for problem in error.errors():
             name = "__".join(str(part) for part in problem["loc"]).upper()
             given = problem["input"] if isinstance(problem["input"], str | int | float) else "…"
+            if problem["loc"] and problem["loc"][-1] in _secrets(Settings):
+                given = "…"
             typer.echo(f"GARAZA_{name}={given} can't be used: {problem['msg']}.", err=True)
         raise typer.Exit(2) from None
     except SettingsError as error:
@@ -53,6 +55,15 @@ def load_settings(data_dir: Path | None, **groups: dict[str, Any]) -> Settings:
         raise typer.Exit(2) from None
     _tell_of_misspelt_variables(settings)
     return settings if data_dir is None else settings.model_copy(update={"data_dir": data_dir})
+
+
+def _secrets(settings: type[Settings]) -> set[str]:
+    """Names of fields that are not to be shown."""
+    from pydantic import SecretStr  # noqa: PLC0415 - `garaza --help` must not wait for it
+
+    groups = [field.annotation for field in settings.model_fields.values() if hasattr(field.annotation, "model_fields")]
+    fields = [item for group in groups if group is not None for item in group.model_fields.items()]
+    return {name for name, field in fields if field.annotation in (SecretStr, SecretStr | None)}
 
 
 def _tell_of_misspelt_variables(settings: Settings) -> None:
@@ -88,7 +99,7 @@ def data_errors_told(folder: Path) -> Iterator[None]:
     from filelock import Timeout  # noqa: PLC0415
     from sqlalchemy.exc import DBAPIError  # noqa: PLC0415
 
-    from garaza.kit.migrate import DatabaseMissingError  # noqa: PLC0415
+    from garaza.kit.migrate import DatabaseMissingError, DatabaseUnreachableError  # noqa: PLC0415
 
     another = "choose another data directory with --data-dir"
     try:
@@ -100,6 +111,8 @@ def data_errors_told(folder: Path) -> Iterator[None]:
             f"There are scans in {folder}, and no database that knows of them. Put a backup of garaza.db in its place, "
             f"move uploads and results away, or {another}."
         )
+    except DatabaseUnreachableError as error:
+        refuse(f"The database at GARAZA_DATABASE__URL can't be used: {error}.")
     except Timeout:
         refuse(f"The database in {folder} is being brought up to date by another process. Try again when it is done.")
     except DBAPIError as error:

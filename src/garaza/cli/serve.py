@@ -41,6 +41,8 @@ def run_service(settings: Settings, parts: Parts | None = None) -> None:
     from garaza.app import create_app, prepare  # noqa: PLC0415
     from garaza.cli.announcing_server import AnnouncingServer  # noqa: PLC0415
     from garaza.cli.bounded_http import BoundedHttp  # noqa: PLC0415
+    from garaza.jobs.celery_queue import CeleryMissingError  # noqa: PLC0415
+    from garaza.kit.signing_keys import SigningKeysError  # noqa: PLC0415
     from garaza.wiring import make_parts  # noqa: PLC0415
 
     parts = parts or make_parts(settings)
@@ -52,10 +54,22 @@ def run_service(settings: Settings, parts: Parts | None = None) -> None:
         except filelock.Timeout:
             refuse(f"Another Garaza is serving {parts.data.root} already. Choose another folder with --data-dir.")
         prepare(parts)
+        try:
+            app = create_app(settings, parts)
+        except SigningKeysError as error:
+            refuse(f"The keys that tokens are signed with can't be used: {error}")
+        except CeleryMissingError as error:
+            refuse(f"GARAZA_JOBS__BROKER_URL is set: {error}")
     if not settings.guests_allowed:
+        accounts = (
+            "Anybody who can reach it may make an account; GARAZA_ACCOUNTS__REGISTRATION=false leaves that to "
+            "`garaza admin create`."
+            if settings.accounts.registration
+            else "Accounts are made by `garaza admin create`."
+        )
         typer.echo(
             "Uploads without an account are off, as others can reach this address. "
-            "GARAZA_ACCOUNTS__GUESTS=true lets everybody who can reach it upload.",
+            f"GARAZA_ACCOUNTS__GUESTS=true lets everybody who can reach it upload. {accounts}",
             err=True,
         )
     try:
@@ -63,7 +77,7 @@ def run_service(settings: Settings, parts: Parts | None = None) -> None:
     except CannotListen as error:
         refuse(str(error))
     config = uvicorn.Config(
-        create_app(settings, parts),
+        app,
         http=BoundedHttp,
         ws="websockets-sansio",
         ws_max_size=1 << 16,

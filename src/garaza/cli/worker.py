@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from garaza.cli.common import DataDir, configure_logging, data_errors_told, load_settings
+from garaza.cli.common import DataDir, configure_logging, data_errors_told, load_settings, refuse
 
 if TYPE_CHECKING:
     from garaza.wiring import Parts
@@ -31,16 +31,42 @@ def worker(
     parts = make_parts(settings)
     with data_errors_told(parts.data.root):
         prepare(parts)
-    asyncio.run(work(parts, owner, supervised=supervised))
+    run_worker(parts, owner, supervised=supervised)
 
 
-async def work(parts: Parts, owner: str | None, *, supervised: bool) -> None:
-    """Do the jobs of `parts` until told to stop."""
-    from garaza.jobs.worker import Worker, stop_on_signals, stop_with_parent  # noqa: PLC0415
-    from garaza.kit.ids import new_id  # noqa: PLC0415
+def run_worker(parts: Parts, owner: str | None, *, supervised: bool) -> None:
+    """Do the jobs of `parts` until told to stop; a broker says which, if there is one. Blocks, in the main thread."""
+    from garaza.kit.ids import new_id  # noqa: PLC0415 - `garaza --help` must not wait for it
 
     name = owner or f"worker-{new_id()}"
-    worker_ = Worker(parts.database, parts.jobs, parts.runner(), parts.settings.jobs, name)
+    if parts.settings.jobs.broker_url is None:
+        asyncio.run(work(parts, name, supervised=supervised))
+    else:
+        _work_for_broker(parts, name, supervised=supervised)
+
+
+def _work_for_broker(parts: Parts, owner: str, *, supervised: bool) -> None:
+    from garaza.jobs.celery_queue import CeleryMissingError  # noqa: PLC0415
+    from garaza.jobs.celery_worker import CeleryWorker  # noqa: PLC0415
+    from garaza.wiring import make_broker  # noqa: PLC0415
+
+    concurrency = parts.settings.jobs.concurrency
+    try:
+        app = make_broker(parts.settings.jobs)
+    except CeleryMissingError as error:
+        refuse(f"GARAZA_JOBS__BROKER_URL is set: {error}")
+    CeleryWorker(app, parts.database, parts.jobs, parts.runner(), concurrency, owner).run(supervised=supervised)
+
+
+async def work(parts: Parts, owner: str, *, supervised: bool) -> None:
+    """Do the jobs of `parts` until told to stop, and look into the database for them."""
+    from garaza.jobs.channels import QUEUE_CHANNEL  # noqa: PLC0415
+    from garaza.jobs.worker import Worker, stop_on_signals, stop_with_parent  # noqa: PLC0415
+    from garaza.kit.changes import changes_of  # noqa: PLC0415
+
+    settings = parts.settings.jobs
+    changes = changes_of(parts.database, QUEUE_CHANNEL, settings.poll_seconds)
+    worker_ = Worker(parts.database, parts.jobs, parts.runner(), changes, settings, owner)
     stop_on_signals(worker_.stopping)
     if supervised:
         stop_with_parent(worker_.stopping)

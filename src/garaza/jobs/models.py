@@ -24,6 +24,8 @@ class Job(Base):
         partial_index("ix_jobs_deleted_at", "deleted_at", where="deleted_at IS NOT NULL"),
         # The owner's list, newest first.
         Index("ix_jobs_user_id_created_at", "user_id", "created_at", "id"),
+        # Everybody's list.
+        Index("ix_jobs_created_at", "created_at", "id"),
         # What somebody's files take.
         Index("ix_jobs_user_id_bytes", "user_id", "upload_bytes", "result_bytes"),
         partial_index("ix_jobs_guest", "guest", "upload_bytes", "result_bytes", where="guest IS NOT NULL"),

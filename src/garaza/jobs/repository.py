@@ -3,17 +3,69 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, delete, func, insert, or_, select, update
+from sqlalchemy import (
+    CTE,
+    BigInteger,
+    ColumnElement,
+    ScalarSelect,
+    Select,
+    Table,
+    and_,
+    bindparam,
+    cast,
+    delete,
+    func,
+    insert,
+    literal_column,
+    or_,
+    select,
+    update,
+)
+from sqlalchemy.orm import aliased
+from sqlalchemy.sql.dml import ReturningUpdate
 
-from garaza.jobs.models import Job, JobEvent, JobFile
+from garaza.jobs.channels import EVENTS_CHANNEL, QUEUE_CHANNEL
+from garaza.jobs.models import Job, JobAttempt, JobEvent, JobFile
 from garaza.jobs.states import LEGAL, JobState
 from garaza.kit.database import ReadSession, WriteSession
+from garaza.kit.models import Base
+from garaza.kit.pagination import Page, Paging, read_page
+
+# Tables where rows are changed: what a session has read stays as it was read until it is read again, and finding out
+# what a change means to it costs more than the change.
+JOB: Table = Base.metadata.tables[Job.__tablename__]
+ATTEMPT: Table = Base.metadata.tables[JobAttempt.__tablename__]
+EVENT: Table = Base.metadata.tables[JobEvent.__tablename__]
+
+_CLAIMABLE_KINDS = {"queued", "retrying"}
+
+# Written out rather than handed over as parameters: a database that plans a statement without knowing its parameters
+# can't see that the rows it is to find are just those that a partial index is of.
+_QUEUED = Job.state == literal_column(f"'{JobState.QUEUED.value}'")
+_RUNNING = Job.state == literal_column(f"'{JobState.RUNNING.value}'")
+_THERE = Job.deleted_at.is_(None)
+_STORED = aliased(Job)
+"""Made once, as that takes a millisecond."""
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Claimed:
+    """A job as it was claimed. They compare by who is to be done first."""
+
+    id: str = field(compare=False)
+    rank: float
+    fence: int = field(compare=False)
+    attempt: int = field(compare=False)
+    options: dict[str, Any] | None = field(compare=False)
 
 
 class JobRepository:
     """Reads and writes rows; knows no rules."""
+
+    # Jobs --------------------------------------------------------------------------------------------------------
 
     async def add(self, session: WriteSession, job: Job) -> None:
         session.add(job)
@@ -24,6 +76,44 @@ class JobRepository:
 
     async def get_many(self, session: ReadSession, job_ids: Iterable[str]) -> Sequence[Job]:
         return (await session.scalars(select(Job).where(Job.id.in_(list(job_ids))))).all()
+
+    async def by_upload_key(
+        self, session: ReadSession, user_id: int | None, guest: str | None, upload_key: str
+    ) -> Job | None:
+        return (await session.scalars(select(Job).where(_uploaded_as(user_id, guest, upload_key)))).first()
+
+    async def as_it_is(self, session: ReadSession, job_id: str) -> Job | None:
+        """The row, read again."""
+        return await session.get(Job, job_id, populate_existing=True)
+
+    async def is_in(self, session: ReadSession, job_id: str, states: Iterable[JobState]) -> bool:
+        this = select(Job.id).where(Job.id == job_id, Job.state.in_([state.value for state in states]))
+        return (await session.execute(this)).first() is not None
+
+    async def has_result(self, session: ReadSession, job_id: str, fence: int, version: str) -> bool:
+        """Whether this claim is the one that ended with this result."""
+        completed = Job.state == JobState.COMPLETED.value
+        this = select(Job.id).where(Job.id == job_id, Job.fence == fence, completed, Job.result_version == version)
+        return (await session.execute(this)).first() is not None
+
+    async def free_upload_key(
+        self, session: WriteSession, user_id: int | None, guest: str | None, upload_key: str, now: float
+    ) -> None:
+        """Let the key of a job that has expired be used again."""
+        expired = and_(_uploaded_as(user_id, guest, upload_key), Job.expires_at <= now)
+        await self._update(session, expired, {"upload_key": None})
+
+    async def count(self, session: WriteSession, job_id: str, now: float) -> bool:
+        """Note when it was paid for; False if that had been noted before."""
+        return await self._update(session, and_(Job.id == job_id, Job.counted_at.is_(None)), {"counted_at": now})
+
+    async def mark_deleted(self, session: WriteSession, job_id: str, now: float) -> bool:
+        # Its upload may be sent again under the same key: that is another job.
+        return await self._update(session, and_(Job.id == job_id, _THERE), {"deleted_at": now, "upload_key": None})
+
+    async def delete(self, session: WriteSession, job_id: str) -> bool:
+        marked = and_(Job.id == job_id, Job.deleted_at.is_not(None))
+        return (await session.execute(delete(Job).where(marked).returning(Job.id))).first() is not None
 
     async def move(
         self,
@@ -36,90 +126,182 @@ class JobRepository:
         """Change a job that is in one of `sources` (and has `fence`, where given); False if there is none such."""
         sources = list(sources)
         if "state" in values:
-            target = JobState(values["state"])
-            assert all(target in LEGAL[source] for source in sources), f"no way from {sources} to {target}"
-        statement = update(Job).where(Job.id == job_id, Job.state.in_([s.value for s in sources])).values(**values)
+            _assert_legal(sources, JobState(values["state"]))
+        condition = and_(Job.id == job_id, Job.state.in_([s.value for s in sources]), _THERE)
         if fence is not None:
-            statement = statement.where(Job.fence == fence)
-        result = await session.execute(statement.execution_options(synchronize_session=False).returning(Job.id))
-        return result.first() is not None
+            condition = and_(condition, Job.fence == fence)
+        return await self._update(session, condition, values)
 
-    async def claim(self, session: WriteSession, owner: str, now: float, lease_until: float) -> Job | None:
-        """Give the job that is due first to `owner`."""
-        first = (
-            select(Job.id)
-            .where(Job.state == JobState.QUEUED.value, Job.available_at <= now)
-            .order_by(Job.priority, Job.queued_at)
-            .limit(1)
-            .scalar_subquery()
-        )
-        statement = (
-            update(Job)
-            .where(Job.id == first, Job.state == JobState.QUEUED.value)
-            .values(
-                state=JobState.RUNNING.value,
-                fence=Job.fence + 1,
-                attempts=Job.attempts + 1,
-                lease_owner=owner,
-                lease_expires_at=lease_until,
-                started_at=now,
-            )
-            .execution_options(synchronize_session=False)
-            .returning(Job)
-        )
-        return (await session.scalars(statement)).first()
+    async def replace_result(
+        self, session: WriteSession, job_id: str, version: str | None, values: dict[str, Any]
+    ) -> bool:
+        """Change a completed job that has this version of its result; False if there is none such."""
+        this = and_(Job.id == job_id, Job.state == JobState.COMPLETED.value, Job.result_version == version, _THERE)
+        return await self._update(session, this, values)
 
-    async def queue_due(self, session: ReadSession, now: float) -> bool:
-        """Whether a claim would find something. A read: idle workers don't take the write lock to look."""
-        expired = and_(Job.state == JobState.RUNNING.value, Job.lease_expires_at <= now)
-        due = and_(Job.state == JobState.QUEUED.value, Job.available_at <= now)
-        return (await session.execute(select(Job.id).where(or_(due, expired)).limit(1))).first() is not None
+    async def _update(self, session: WriteSession, condition: ColumnElement[bool], values: dict[str, Any]) -> bool:
+        statement = update(JOB).where(condition).values(values).returning(JOB.c.id)
+        return (await session.execute(statement)).first() is not None
 
-    async def expired_leases(self, session: ReadSession, now: float) -> Sequence[Job]:
-        return await self._running(session, Job.lease_expires_at <= now)
+    # Lists -------------------------------------------------------------------------------------------------------
 
-    async def leases_of(self, session: ReadSession, owner_prefix: str) -> Sequence[Job]:
-        return await self._running(session, Job.lease_owner.startswith(owner_prefix, autoescape=True))
+    async def page(
+        self,
+        session: ReadSession,
+        user_id: int | None,
+        states: Iterable[JobState] | None,
+        now: float,
+        wanted: Paging,
+    ) -> Page[Job]:
+        """The jobs of an account, or of everybody, that are there for clients; newest first."""
+        statement = select(Job).where(_THERE, _alive(now))
+        if user_id is not None:
+            statement = statement.where(Job.user_id == user_id)
+        if states is not None:
+            statement = statement.where(Job.state.in_([state.value for state in states]))
+        return await read_page(session, statement, (Job.created_at, Job.id), wanted)
 
-    async def _running(self, session: ReadSession, condition: ColumnElement[bool]) -> Sequence[Job]:
-        return (await session.scalars(select(Job).where(Job.state == JobState.RUNNING.value, condition))).all()
-
-    async def queue_lengths(self, session: ReadSession) -> dict[str, int]:
-        """Number of jobs queued and running."""
-        states = [JobState.QUEUED.value, JobState.RUNNING.value]
-        rows = await session.execute(select(Job.state, func.count()).where(Job.state.in_(states)).group_by(Job.state))
-        return {row[0]: row[1] for row in rows}
-
-    async def ahead_of(self, session: ReadSession, job: Job) -> int:
-        """How many jobs are running, or queued before this one."""
-        sooner = or_(
-            Job.state == JobState.RUNNING.value,
-            and_(
-                Job.state == JobState.QUEUED.value,
-                or_(Job.priority < job.priority, and_(Job.priority == job.priority, Job.queued_at < job.queued_at)),
-            ),
-        )
-        return await session.scalar(select(func.count()).select_from(Job).where(sooner)) or 0
-
-    async def delete(self, session: WriteSession, job_id: str) -> bool:
-        result = await session.execute(delete(Job).where(Job.id == job_id).returning(Job.id))
-        return result.first() is not None
+    async def ids_of_user(self, session: ReadSession, user_id: int, limit: int) -> Sequence[str]:
+        mine = select(Job.id).where(Job.user_id == user_id, _THERE).order_by(Job.created_at, Job.id).limit(limit)
+        return (await session.scalars(mine)).all()
 
     async def expired(self, session: ReadSession, now: float, limit: int) -> Sequence[str]:
-        return (await session.scalars(select(Job.id).where(Job.expires_at <= now).limit(limit))).all()
+        return (await session.scalars(select(Job.id).where(Job.expires_at <= now, _THERE).limit(limit))).all()
 
-    async def known(self, session: ReadSession) -> Sequence[tuple[str, str, int, str | None]]:
-        """Id, state, fence and result version of every job there is."""
-        rows = await session.execute(select(Job.id, Job.state, Job.fence, Job.result_version))
+    async def marked(self, session: ReadSession, limit: int) -> Sequence[str]:
+        marked = select(Job.id).where(Job.deleted_at.is_not(None)).order_by(Job.deleted_at).limit(limit)
+        return (await session.scalars(marked)).all()
+
+    async def known(
+        self, session: ReadSession, job_ids: Iterable[str] | None = None
+    ) -> Sequence[tuple[str, str, int, str | None]]:
+        """Id, state, fence and result version of these jobs, or of every job there is."""
+        statement = select(Job.id, Job.state, Job.fence, Job.result_version)
+        if job_ids is not None:
+            statement = statement.where(Job.id.in_(list(job_ids)))
+        rows = await session.execute(statement)
         return [(row[0], row[1], row[2], row[3]) for row in rows]
 
     async def still_there(self, session: ReadSession, job_ids: list[str], now: float) -> set[str]:
         """Those of the jobs that have neither been deleted nor expired."""
-        alive = or_(Job.expires_at.is_(None), Job.expires_at > now)
-        return set(await session.scalars(select(Job.id).where(Job.id.in_(job_ids), alive)))
+        return set(await session.scalars(select(Job.id).where(Job.id.in_(job_ids), _THERE, _alive(now))))
+
+    @staticmethod
+    def stored_bytes(user_id: ColumnElement[int] | int) -> ScalarSelect[int]:
+        """What the files of an account's jobs take: those that are being deleted take it until they are gone."""
+        return select(_total_bytes(_STORED)).where(_STORED.user_id == user_id).scalar_subquery()
+
+    async def guest_storage(self, session: ReadSession, guest: str) -> int:
+        return await session.scalar(select(_total_bytes(Job)).where(Job.guest == guest)) or 0
+
+    # The queue ---------------------------------------------------------------------------------------------------
+
+    async def claim(
+        self, session: WriteSession, owner: str, now: float, lease_until: float, limit: int, job_id: str | None = None
+    ) -> list[Claimed]:
+        """Give the jobs that are due first, or this one if it is due, to `owner`; those to be done first come first."""
+        _assert_legal([JobState.QUEUED], JobState.RUNNING)
+        claimed = _CLAIM_FIRST if job_id is None else _CLAIM_THIS
+        wanted = {"limit": limit} if job_id is None else {"wanted": job_id}
+        values = {"now": now, "owner": owner, "lease_until": lease_until, **wanted}
+        return sorted(Claimed(*row) for row in await session.execute(claimed, values))
+
+    async def next_due(self, session: ReadSession) -> float | None:
+        """When there is something to claim, or a lease to take back; None: nothing waits and nothing runs."""
+        available = select(func.min(Job.available_at)).where(_QUEUED).scalar_subquery()
+        expires = select(func.min(Job.lease_expires_at)).where(_RUNNING).scalar_subquery()
+        times = (await session.execute(select(available, expires))).one()
+        return min((time for time in times if time is not None), default=None)
+
+    async def next_lease_end(self, session: ReadSession) -> float | None:
+        return await session.scalar(select(func.min(Job.lease_expires_at)).where(_RUNNING))
+
+    async def expired_leases(self, session: WriteSession, now: float, limit: int) -> Sequence[tuple[str, int, int]]:
+        """Id, fence and attempt of jobs whose worker hasn't been heard of, none of which somebody else is at."""
+        expired = _lease().where(Job.lease_expires_at <= now).limit(limit).with_for_update(skip_locked=True)
+        return [(row[0], row[1], row[2]) for row in await session.execute(expired)]
+
+    async def leases_of(self, session: WriteSession, owner_prefix: str) -> Sequence[tuple[str, int, int]]:
+        """Id, fence and attempt of what the workers hold whose names begin so."""
+        held = _lease().where(Job.lease_owner.startswith(owner_prefix, autoescape=True))
+        return [(row[0], row[1], row[2]) for row in await session.execute(held)]
+
+    async def queue_lengths(self, session: ReadSession) -> dict[str, int]:
+        """Number of jobs queued and running."""
+        queued, running = (await session.execute(select(_count(_QUEUED), _count(_RUNNING)))).one()
+        return {JobState.QUEUED.value: queued, JobState.RUNNING.value: running}
+
+    async def queue_positions(self, session: ReadSession, job_ids: Iterable[str]) -> dict[str, int]:
+        """Of those that wait: 1 + the number of jobs that are running or wait before it."""
+        place = func.row_number().over(order_by=(Job.rank, Job.id))
+        queue = select(Job.id, place.label("place")).where(_QUEUED).subquery()
+        wanted = select(queue.c.id, queue.c.place + _count(_RUNNING)).where(queue.c.id.in_(list(job_ids)))
+        return {row[0]: row[1] for row in await session.execute(wanted)}
+
+    # A broker's messages -----------------------------------------------------------------------------------------
+
+    async def to_publish(
+        self, session: ReadSession, now: float, told_before: float, limit: int
+    ) -> Sequence[tuple[str, float, float | None]]:
+        """Id, rank and time of the last message of jobs that are due and that no message, or only an old one, is of."""
+        untold = or_(Job.published_at.is_(None), Job.published_at <= told_before)
+        due = select(Job.id, Job.rank, Job.published_at).where(_QUEUED, Job.available_at <= now, untold)
+        return [
+            (row[0], row[1] or 0.0, row[2])
+            for row in await session.execute(due.order_by(Job.rank, Job.id).limit(limit))
+        ]
+
+    async def published(self, session: ReadSession, now: float) -> int:
+        told = select(func.count()).select_from(Job).where(_QUEUED, Job.available_at <= now, Job.published_at <= now)
+        return await session.scalar(told) or 0
+
+    async def mark_published(self, session: WriteSession, job_ids: Iterable[str], now: float) -> None:
+        # Those that somebody is changing now need no mark, and waiting for them could be waiting for each other.
+        free = (
+            select(JOB.c.id).where(JOB.c.id.in_(list(job_ids)), _QUEUED).with_for_update(skip_locked=True).cte("free")
+        )
+        await session.execute(update(JOB).where(JOB.c.id.in_(select(free.c.id))).values(published_at=now))
+
+    # Attempts ----------------------------------------------------------------------------------------------------
+
+    async def add_attempts(self, session: WriteSession, claimed: list[Claimed], worker: str, now: float) -> None:
+        rows = [
+            {"job_id": job.id, "fence": job.fence, "number": job.attempt, "worker": worker, "began_at": now}
+            for job in claimed
+        ]
+        await session.execute(insert(ATTEMPT), rows)
+
+    async def change_attempt(self, session: WriteSession, job_id: str, fence: int, values: dict[str, Any]) -> None:
+        this = and_(ATTEMPT.c.job_id == job_id, ATTEMPT.c.fence == fence, ATTEMPT.c.ended_at.is_(None))
+        await session.execute(update(ATTEMPT).where(this).values(values))
+
+    async def close_attempts(self, session: WriteSession, job_id: str, outcome: str, now: float) -> None:
+        going_on = and_(ATTEMPT.c.job_id == job_id, ATTEMPT.c.ended_at.is_(None))
+        await session.execute(update(ATTEMPT).where(going_on).values(ended_at=now, outcome=outcome))
+
+    async def attempts(self, session: ReadSession, job_id: str, limit: int) -> Sequence[JobAttempt]:
+        newest = select(JobAttempt).where(JobAttempt.job_id == job_id).order_by(JobAttempt.fence.desc()).limit(limit)
+        return (await session.scalars(newest)).all()
+
+    # Events ------------------------------------------------------------------------------------------------------
 
     async def add_event(self, session: WriteSession, job_id: str, kind: str, data: dict[str, Any], at: float) -> None:
-        await session.execute(insert(JobEvent).values(job_id=job_id, kind=kind, data=data, at=at))
+        """`add_events` for one."""
+        await self.add_events(session, [{"job_id": job_id, "kind": kind, "data": data, "at": at}])
+
+    async def add_events(self, session: WriteSession, rows: list[dict[str, Any]]) -> None:
+        """Write events, in this order, of jobs whose rows this transaction has changed.
+
+        Those rows are locked until the commit. So events of one job get their ids in the order in which they become
+        visible, although ids come from a counter that knows no transactions; those of different jobs may not.
+        """
+        await session.execute(insert(EVENT), rows)
+        if session.get_bind().dialect.name == "postgresql":
+            # Within the transaction, so that it is told with the commit or not at all.
+            told = [func.pg_notify(EVENTS_CHANNEL, "")]
+            if any(row["kind"] in _CLAIMABLE_KINDS for row in rows):
+                told.append(func.pg_notify(QUEUE_CHANNEL, ""))
+            await session.execute(select(*told))
 
     async def last_event_id(self, session: ReadSession) -> int:
         return await session.scalar(select(func.max(JobEvent.id))) or 0
@@ -137,9 +319,23 @@ class JobRepository:
             statement = statement.where(JobEvent.job_id == job_id)
         return (await session.scalars(statement)).all()
 
+    async def jobs_of_events(
+        self, session: ReadSession, after: int, others: Iterable[int], limit: int
+    ) -> Sequence[tuple[int, str]]:
+        """Id and job of the events after one, and of some before it, in the order of their ids."""
+        ids = select(JobEvent.id, JobEvent.job_id)
+        later = ids.where(JobEvent.id > after).order_by(JobEvent.id).limit(limit)
+        found = [(row[0], row[1]) for row in await session.execute(later)]
+        if others := list(others):
+            earlier = ids.where(JobEvent.id.in_(others)).order_by(JobEvent.id)
+            found = [(row[0], row[1]) for row in await session.execute(earlier)] + found
+        return found
+
     async def latest_event(self, session: ReadSession, job_id: str) -> JobEvent | None:
         statement = select(JobEvent).where(JobEvent.job_id == job_id).order_by(JobEvent.id.desc()).limit(1)
         return (await session.scalars(statement)).first()
+
+    # Files -------------------------------------------------------------------------------------------------------
 
     async def replace_files(self, session: WriteSession, job_id: str, files: Iterable[dict[str, Any]]) -> None:
         await session.execute(delete(JobFile).where(JobFile.job_id == job_id))
@@ -150,15 +346,61 @@ class JobRepository:
     async def files(self, session: ReadSession, job_id: str) -> Sequence[JobFile]:
         return (await session.scalars(select(JobFile).where(JobFile.job_id == job_id))).all()
 
-    async def file_and_version(
-        self, session: ReadSession, job_id: str, path: str, now: float
-    ) -> tuple[JobFile, str] | None:
-        """A file of an unexpired job's result with the version of the result that it belongs to, in one query."""
-        statement = (
-            select(JobFile, Job.result_version)
-            .join(Job, Job.id == JobFile.job_id)
-            .where(JobFile.job_id == job_id, JobFile.path == path, Job.result_version.is_not(None))
-            .where(or_(Job.expires_at.is_(None), Job.expires_at > now))
-        )
-        row = (await session.execute(statement)).first()
-        return None if row is None or row[1] is None else (row[0], row[1])
+    async def file_and_job(self, session: ReadSession, job_id: str, path: str) -> tuple[JobFile, Job] | None:
+        """A file of a result with the job, in one query."""
+        statement = select(JobFile, Job).join(Job, Job.id == JobFile.job_id)
+        row = (await session.execute(statement.where(JobFile.job_id == job_id, JobFile.path == path))).first()
+        return None if row is None else (row[0], row[1])
+
+
+def _claim(which: ColumnElement[bool]) -> ReturningUpdate[Any]:
+    values = {
+        "state": JobState.RUNNING.value,
+        "fence": JOB.c.fence + 1,
+        "attempts": JOB.c.attempts + 1,
+        "lease_owner": bindparam("owner"),
+        "lease_expires_at": bindparam("lease_until"),
+        "started_at": bindparam("now"),
+    }
+    columns = (JOB.c.id, JOB.c.rank, JOB.c.fence, JOB.c.attempts, JOB.c.options)
+    return update(JOB).where(_DUE, which).values(values).returning(*columns)
+
+
+def _first() -> CTE:
+    """The jobs to be done first, as an expression of its own: they may be looked for, and locked, only once."""
+    first = select(JOB.c.id).where(_DUE).order_by(JOB.c.rank, JOB.c.id).limit(bindparam("limit"))
+    # On PostgreSQL others may be claiming at the same time: each takes the first that none of them has its hands on.
+    # On SQLite writers come one after the other, and the clause isn't there.
+    return first.with_for_update(skip_locked=True).cte("first")
+
+
+# Made once: workers claim again and again, and putting a statement together costs half as much as executing it.
+_DUE = and_(_QUEUED, JOB.c.available_at <= bindparam("now"))
+_CLAIM_FIRST = _claim(JOB.c.id.in_(select(_first().c.id)))
+_CLAIM_THIS = _claim(JOB.c.id == bindparam("wanted"))
+
+
+def _assert_legal(sources: list[JobState], target: JobState) -> None:
+    assert all(target in LEGAL[source] for source in sources), f"no way from {sources} to {target}"
+
+
+def _uploaded_as(user_id: int | None, guest: str | None, upload_key: str) -> ColumnElement[bool]:
+    owner = Job.user_id == user_id if user_id is not None else Job.guest == guest
+    return and_(owner, Job.upload_key == upload_key)
+
+
+def _total_bytes(job: type[Job]) -> ColumnElement[int]:
+    # PostgreSQL's sum of 64-bit numbers is a decimal.
+    return cast(func.coalesce(func.sum(job.upload_bytes + job.result_bytes), 0), BigInteger)
+
+
+def _count(condition: ColumnElement[bool]) -> ScalarSelect[int]:
+    return select(func.count()).select_from(Job).where(condition).scalar_subquery()
+
+
+def _alive(now: float) -> ColumnElement[bool]:
+    return or_(Job.expires_at.is_(None), Job.expires_at > now)
+
+
+def _lease() -> Select[str, int, int]:
+    return select(Job.id, Job.fence, Job.attempts).where(_RUNNING)

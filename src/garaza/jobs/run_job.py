@@ -5,16 +5,25 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import dataclasses
+import errno
 import logging
-import threading
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
-from garaza.jobs.service import Claim, JobService
-from garaza.kit.database import Database
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
+
+from garaza.jobs.claims import DISK_FULL, Claim
+from garaza.jobs.heartbeat import Heartbeat, Stop
+from garaza.jobs.reports import Reports
+from garaza.jobs.service import JobService
+from garaza.kit.backoff import backoff
+from garaza.kit.database import Database, DatabaseUnavailableError, WriteSession, trouble_of
 from garaza.kit.storage import DataDirectory, sync_directory
+from garaza.kit.waiting import first_of
 from garaza.reconstruction.cameras.scale import KnownLength
 from garaza.reconstruction.failures import EngineCrashed, ReconstructionFailure, TookTooLong
 from garaza.reconstruction.isolated import reconstruct_isolated
@@ -26,7 +35,29 @@ from garaza.settings import JobSettings
 
 logger = logging.getLogger(__name__)
 
-Reconstruct = Callable[[Path, Path, Options, Callable[[Progress], None], Callable[[], bool]], Result]
+_NO_ROOM = {errno.ENOSPC, errno.EDQUOT}
+_FIRST_PAUSE_SECONDS = 0.1
+_LONGEST_PAUSE_SECONDS = 2.0
+_FAREWELL_SECONDS = 3.0
+"""How long a worker that has to end tries to reach the database. What it can't say then, its lease will by expiring."""
+
+Write = Callable[[WriteSession], Awaitable[bool]]
+
+
+class Reconstruct(Protocol):
+    """`reconstruct_isolated`, or what stands in for it. Called in a thread."""
+
+    def __call__(
+        self,
+        source: Path,
+        out: Path,
+        options: Options,
+        on_progress: Callable[[Progress], None],
+        cancelled: Callable[[], bool],
+        *,
+        checkpoints: Path,
+        on_log: Callable[[str], None],
+    ) -> Result: ...
 
 
 class JobRunner:
@@ -45,74 +76,91 @@ class JobRunner:
         self._jobs = jobs
         self._settings = settings
         self._reconstruct = reconstruct
+        # Threads of their own: those of the event loop are fewer than the jobs that a large worker may do at once, and
+        # who waits for one of them would wait for hours.
+        self._threads = ThreadPoolExecutor(settings.concurrency, thread_name_prefix="job")
 
     async def run(self, claim: Claim, stopping: asyncio.Event) -> None:
         """Do the attempt to its end, or until `stopping` is set or the claim turns out to be void."""
-        stop = threading.Event()
-        latest = _Latest()
-        folder = self._data.working(claim.job_id, claim.fence)
-        heartbeat = asyncio.create_task(self._keep_alive(claim, latest, stop, stopping))
+        logger.info("job %s, attempt %d", claim.job_id, claim.attempt)
         try:
-            result = await asyncio.to_thread(
-                self._reconstruct,
+            await self._run(claim, stopping)
+        except Exception:
+            # The lease will expire, and whoever comes then will do it.
+            logger.exception("job %s, attempt %d could not be brought to an end", claim.job_id, claim.attempt)
+
+    async def _run(self, claim: Claim, stopping: asyncio.Event) -> None:
+        folder = self._data.working(claim.job_id, claim.fence)
+        reports = Reports()
+        try:
+            end = await self._attempt(claim, folder, reports, stopping)
+            ours = await self._say(claim, reports, end.write, stopping)
+            if not ours and end.version is not None:
+                await self._data.remove_result(claim.job_id, end.version)
+        finally:
+            await self._data.remove(folder)
+        await self._forget_checkpoints(claim)
+
+    # The work ----------------------------------------------------------------------------------------------------
+
+    async def _attempt(self, claim: Claim, folder: Path, reports: Reports, stopping: asyncio.Event) -> _End:
+        """Do the work, and put what came out into place. What that means for the job is for the caller to say."""
+        heartbeat = Heartbeat(self._database, self._jobs, self._settings, claim, reports, stopping)
+        async with heartbeat:
+            try:
+                await asyncio.to_thread(self._data.remove_earlier, claim.job_id, claim.fence, claim.attempt)
+                result = await self._work(claim, folder, reports, heartbeat)
+                files = await asyncio.to_thread(self._place, claim, folder, result)
+            except Cancelled:
+                return self._stopped(claim, heartbeat.stopped)
+            except ReconstructionFailure as failure:
+                return self._failed(claim, failure)
+            except Exception as error:
+                logger.exception("job %s, attempt %d", claim.job_id, claim.attempt)
+                if isinstance(error, OSError) and error.errno in _NO_ROOM:
+                    return _End(lambda session: self._jobs.fail(session, claim, DISK_FULL, permanent=False))
+                return self._failed(claim, EngineCrashed(error=type(error).__name__))
+        version = _version(claim)
+        return _End(lambda session: self._jobs.complete(session, claim, version, files), version)
+
+    async def _work(self, claim: Claim, folder: Path, reports: Reports, heartbeat: Heartbeat) -> Result:
+        def work() -> Result:
+            return self._reconstruct(
                 self._data.upload(claim.job_id),
                 folder,
                 _options(claim.options),
-                latest.put,
-                stop.is_set,
+                reports.progress,
+                heartbeat.is_stopped,
+                checkpoints=self._data.checkpoints(claim.job_id),
+                on_log=reports.log,
             )
-        except Cancelled:
-            if latest.overdue:
-                await self._failed(claim, TookTooLong(seconds=self._settings.max_seconds))
-            else:
-                await self._left(claim, stopping)
-        except ReconstructionFailure as failure:
-            await self._failed(claim, failure)
-        except Exception as error:
-            logger.exception("job %s, attempt %d", claim.job_id, claim.attempt)
-            await self._failed(claim, EngineCrashed(error=type(error).__name__))
-        else:
-            await self._finished(claim, folder, result)
-        finally:
-            heartbeat.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await heartbeat
-            await self._data.remove(folder)
 
-    async def _keep_alive(
-        self,
-        claim: Claim,
-        latest: _Latest,
-        stop: threading.Event,
-        stopping: asyncio.Event,
-    ) -> None:
-        """Renew the lease and pass reports on, until the claim is void or overdue; then tell the work to stop."""
-        deadline = time.monotonic() + self._settings.max_seconds
-        while not stopping.is_set():
-            if time.monotonic() > deadline:
-                logger.error("job %s has taken too long: stopping", claim.job_id)
-                latest.overdue = True
-                stop.set()
-            try:
-                async with self._database.write() as session:
-                    ours = await self._jobs.renew(session, claim, latest.take())
-            except Exception:
-                # A database that can't be reached for a moment costs reports, not the job: the lease decides.
-                logger.exception("could not renew the lease of job %s", claim.job_id)
-                ours = True
-            if not ours:
-                logger.info("job %s is no longer ours: stopping", claim.job_id)
-                break
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(stopping.wait(), self._settings.heartbeat_seconds)
-        stop.set()
+        return await asyncio.get_running_loop().run_in_executor(self._threads, work)
 
-    async def _left(self, claim: Claim, stopping: asyncio.Event) -> None:
-        if stopping.is_set():
-            async with self._database.write() as session:
-                await self._jobs.release(session, claim)
+    def _place(self, claim: Claim, folder: Path, result: Result) -> list[dict[str, Any]]:
+        """Move the folder to where results are. Until the row says so it is nobody's and may be swept."""
+        files = file_rows(folder, result)
+        place = self._data.result(claim.job_id, _version(claim))
+        place.parent.mkdir(parents=True, exist_ok=True)
+        folder.rename(place)
+        sync_directory(place.parent)
+        return files
 
-    async def _failed(self, claim: Claim, failure: ReconstructionFailure) -> None:
+    # What it came to ---------------------------------------------------------------------------------------------
+
+    def _stopped(self, claim: Claim, why: Stop | None) -> _End:
+        match why:
+            case Stop.OVERDUE:
+                return self._failed(claim, TookTooLong(seconds=self._settings.max_seconds))
+            case Stop.LEAVING:
+                return _End(lambda session: self._jobs.release(session, claim))
+            case None:
+                # Nobody had asked it to.
+                return self._failed(claim, EngineCrashed(error=Cancelled.__name__))
+            case _:
+                return _End(None)
+
+    def _failed(self, claim: Claim, failure: ReconstructionFailure) -> _End:
         logger.info("job %s failed: %s %s", claim.job_id, failure.reason, failure.details)
         told = {
             "reason": failure.reason,
@@ -121,26 +169,62 @@ class JobRunner:
             # The end of a native program's log may name paths: it stays in ours.
             "details": {name: value for name, value in failure.details.items() if name != "log"},
         }
-        async with self._database.write() as session:
-            await self._jobs.fail(session, claim, told, permanent=failure.permanent)
+        return _End(lambda session: self._jobs.fail(session, claim, told, permanent=failure.permanent))
 
-    async def _finished(self, claim: Claim, folder: Path, result: Result) -> None:
-        """Move the folder into place, then say so. Until the row says so the folder is nobody's and may be swept."""
-        version = str(claim.fence)
-        place = self._data.result(claim.job_id, version)
-        files = await asyncio.to_thread(self._place, folder, place, result)
-        async with self._database.write() as session:
-            ours = await self._jobs.complete(session, claim, version, files)
-        if not ours:
-            await self._data.remove_result(claim.job_id, version)
+    async def _say(self, claim: Claim, reports: Reports, write: Write | None, stopping: asyncio.Event) -> bool:
+        """Write what an attempt came to, and what it said last, however long the database is away.
 
-    @staticmethod
-    def _place(folder: Path, place: Path, result: Result) -> list[dict[str, Any]]:
-        files = file_rows(folder, result)
-        place.parent.mkdir(parents=True, exist_ok=True)
-        folder.rename(place)
-        sync_directory(place.parent)
-        return files
+        Returns:
+            False if the claim is void, so that nothing was written.
+        """
+        if write is None:
+            return False
+        report = reports.take()
+
+        async def once() -> bool:
+            async with self._database.write() as session:
+                if report.progress or report.notes:
+                    await self._jobs.renew(session, claim, report)
+                return await write(session)
+
+        failures = 0
+        given_up_at: float | None = None
+        while True:
+            try:
+                return await once()
+            except (DatabaseUnavailableError, PoolTimeoutError, DBAPIError) as error:
+                if isinstance(error, DBAPIError) and trouble_of(error) is None:
+                    raise
+                failures += 1
+                if failures == 1:
+                    logger.warning("job %s: the database can't be told yet: %s", claim.job_id, type(error).__name__)
+            if stopping.is_set():
+                given_up_at = given_up_at or time.monotonic() + _FAREWELL_SECONDS
+                if time.monotonic() > given_up_at:
+                    raise TimeoutError
+                await asyncio.sleep(_FIRST_PAUSE_SECONDS)
+            else:
+                pause = backoff(failures, _FIRST_PAUSE_SECONDS, _LONGEST_PAUSE_SECONDS)
+                await first_of(stopping.wait(), timeout=pause)
+
+    async def _forget_checkpoints(self, claim: Claim) -> None:
+        """Remove what the next attempt would go on from, unless there will be one."""
+        # If the database can't be asked, the sweep does it.
+        with contextlib.suppress(DatabaseUnavailableError, PoolTimeoutError, DBAPIError):
+            async with self._database.read() as session:
+                wanted = await self._jobs.is_active(session, claim.job_id)
+            if not wanted:
+                await self._data.remove(self._data.checkpoints(claim.job_id))
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class _End:
+    """What an attempt came to."""
+
+    write: Write | None
+    """Says so, and returns whether the claim was good. None: there is nothing to be said."""
+    version: str | None = None
+    """Of the result that is in place, and nobody's if the claim was not."""
 
 
 def file_rows(folder: Path, result: Result) -> list[dict[str, Any]]:
@@ -149,30 +233,8 @@ def file_rows(folder: Path, result: Result) -> list[dict[str, Any]]:
     return [dataclasses.asdict(file) for file in [*result.files, own]]
 
 
-class _Latest:
-    """The last report only: a heartbeat takes what is newest, however many came since."""
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._progress: Progress | None = None
-        self.overdue = False
-
-    def put(self, progress: Progress) -> None:
-        with self._lock:
-            self._progress = progress
-
-    def take(self) -> dict[str, Any] | None:
-        with self._lock:
-            progress, self._progress = self._progress, None
-        if progress is None:
-            return None
-        return {
-            "stage": progress.stage.value,
-            "progress": progress.progress,
-            "current_frame": progress.current,
-            "total_frames": progress.total,
-            "message": progress.message,
-        }
+def _version(claim: Claim) -> str:
+    return str(claim.fence)
 
 
 def _options(stored: dict[str, Any]) -> Options:

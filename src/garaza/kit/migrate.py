@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Callable
 from importlib.resources import files
 from pathlib import Path
@@ -16,6 +17,7 @@ from filelock import FileLock
 from sqlalchemy import URL, create_engine, event, text
 from sqlalchemy.engine import Connection
 from sqlalchemy.engine.interfaces import DBAPIConnection
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import create_async_engine
 from sqlalchemy.pool import ConnectionPoolEntry, NullPool
 
@@ -32,6 +34,10 @@ class DatabaseMissingError(Exception):
     """There are scans, and no database that knows of them."""
 
 
+class DatabaseUnreachableError(Exception):
+    """A database server doesn't let this process in, or doesn't answer. The text says why, and names no password."""
+
+
 def _config(package: str) -> Config:
     config = Config()
     config.set_main_option("script_location", str(files(package)).replace("%", "%%"))
@@ -42,7 +48,8 @@ def prepare(data: DataDirectory, url: URL, package: str) -> str:
     """Make the data directory where there is none, and `upgrade` the database. Blocks.
 
     Raises:
-        OSError: the place can't be written to, or the database server can't be reached.
+        OSError: the place can't be written to.
+        DatabaseUnreachableError: the server of the database can't be reached.
         DatabaseMissingError: a new database would know none of the scans that are there, and all would be swept away.
     """
     data.create()
@@ -116,7 +123,13 @@ def _on_sqlite(url: URL, use: Callable[[Connection], T]) -> T:
 def _on_postgresql(url: URL, use: Callable[[Connection], T], *, lock: bool) -> T:
     async def connected() -> T:
         engine = create_async_engine(url.set(drivername="postgresql+asyncpg"), poolclass=NullPool)
-        async with engine.connect() as connection:
+        try:
+            connection = await engine.connect()
+        except (OSError, TimeoutError) as error:
+            raise DatabaseUnreachableError(str(error) or type(error).__name__) from error
+        except DBAPIError as error:
+            raise DatabaseUnreachableError(str(error.orig).partition(": ")[2] or str(error.orig)) from error
+        async with contextlib.aclosing(connection):
             if lock:
                 # Of the transaction, so that it goes with it whatever happens.
                 await connection.execute(text(f"SET LOCAL lock_timeout = '{LOCK_SECONDS}s'"))

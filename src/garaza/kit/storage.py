@@ -6,21 +6,27 @@ import asyncio
 import contextlib
 import os
 import shutil
+import time
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
 from garaza.kit.ids import new_id
 
+_CHECKPOINTS = "checkpoints"
+
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """What jobs know of."""
+    """What jobs know of, and whoever keeps their results."""
 
     uploads: set[str]
     results: set[tuple[str, str]]
     """Job and version."""
     working: set[tuple[str, int]]
     """Job and fence of attempts that are going on."""
+    active: set[str]
+    """Jobs that wait for an attempt, or that one is going on at."""
 
     def has(self, path: Path) -> bool:
         match path.parent.name:
@@ -29,10 +35,8 @@ class Known:
             case "uploads":
                 return path.name in self.uploads
             case "work":
-                # Beside the folder that will be renamed into place there may be one that is not complete yet.
                 job, _, rest = path.name.removeprefix(".").partition(".")
-                fence = rest.partition(".")[0]
-                return fence.isdigit() and (job, int(fence)) in self.working
+                return job in self.active if rest == _CHECKPOINTS else (job, _fence_of(path, job)) in self.working
             case job:
                 return (job, path.name) in self.results
 
@@ -82,9 +86,32 @@ class DataDirectory:
         """Where one attempt gathers its result."""
         return self.work / f"{job_id}.{fence}"
 
+    def checkpoints(self, job_id: str) -> Path:
+        """Where the attempts at a job leave what the next one can go on from."""
+        return self.work / f"{job_id}.{_CHECKPOINTS}"
+
+    def remove_earlier(self, job_id: str, fence: int, attempt: int) -> None:
+        """Remove what the attempts before this one have left behind: they are void, be they killed or only slow.
+
+        Only theirs, and not all but one's own: this may itself be the one that is slow. Blocks.
+        """
+        left = [path for path in self.work.iterdir() if 0 <= _fence_of(path, job_id) < fence]
+        # One that was killed just after it had put its result into place, and before it could say so. What is older
+        # than the first attempt of these may be a result that somebody keeps.
+        results = self.results / job_id
+        left += [results / str(earlier) for earlier in range(fence - attempt + 1, fence)]
+        self.remove_now(*left)
+
     def holds_scans(self) -> bool:
         """Whether there are videos or results. Blocks."""
         return any(any(folder.iterdir()) for folder in (self.uploads, self.results))
+
+    async def stat(self, path: Path) -> os.stat_result | None:
+        """Of a file below it; None where there is none."""
+        try:
+            return await asyncio.to_thread(path.stat)
+        except FileNotFoundError:
+            return None
 
     def free_bytes(self) -> int:
         """Free space for an unprivileged writer."""
@@ -116,34 +143,104 @@ class DataDirectory:
 
     def inventory(self) -> list[Path]:
         """Everything that may have been left by a crash, but for trash. Blocks."""
-        found = [*self.incoming.iterdir(), *self.in_work(), *self.uploads.iterdir()]
-        for folder in self.results.iterdir():
-            # A worker may remove a folder meanwhile; a file here is nobody's.
-            with contextlib.suppress(FileNotFoundError):
-                found += folder.iterdir() if folder.is_dir() else [folder]
+        return [*self.incoming.iterdir(), *self.in_work(), *self.of_jobs(self.job_ids())]
+
+    def job_ids(self) -> list[str]:
+        """Of all videos and results that are here, in order. Blocks."""
+        return sorted({path.name for folder in (self.uploads, self.results) for path in folder.iterdir()})
+
+    def of_jobs(self, job_ids: Iterable[str]) -> list[Path]:
+        """The videos and the versions of results that are here of these jobs. Blocks."""
+        found = []
+        for job_id in job_ids:
+            video, folder = self.upload(job_id), self.results / job_id
+            if os.path.lexists(video):
+                found.append(video)
+            if folder.is_dir():
+                # A worker may remove it meanwhile.
+                with contextlib.suppress(FileNotFoundError):
+                    found += folder.iterdir()
+            elif os.path.lexists(folder):
+                # A file here is nobody's.
+                found.append(folder)
         return found
 
-    def remove_unknown(self, seen: list[Path], known: Known) -> list[Path]:
-        """Remove what nobody knows of: what killed workers leave, and files of deleted jobs. Blocks.
+    def versions(self, job_id: str) -> list[str]:
+        """The versions of a job's result that are here. Blocks."""
+        try:
+            return [path.name for path in (self.results / job_id).iterdir()]
+        except (FileNotFoundError, NotADirectoryError):
+            return []
 
-        Args:
-            seen: an inventory that was taken *before* `known` was asked for. The other way round, what has come since
-                would be taken for a leftover.
-            known: what jobs know of.
-
-        Returns:
-            What was removed.
-        """
-        left = [path for path in seen if not known.has(path)]
+    def remove_left(self, left: Iterable[Path]) -> None:
+        """Remove parts of an inventory, and the folders of jobs that are empty then. Blocks."""
+        left = list(left)
         self.remove_now(*left)
         for folder in {path.parent for path in left if path.parent.parent == self.results}:
             _remove_if_empty(folder)
-        return left
+
+    def usage(self) -> dict[str, int]:
+        """Bytes on disk of each kind of thing here. A file that has several names counts once. Blocks."""
+        kinds = {
+            "uploads": self.uploads,
+            "results": self.results,
+            "work": self.work,
+            "incoming": self.incoming,
+            "trash": self.trash,
+        }
+        seen: set[tuple[int, int]] = set()
+        sizes = {kind: _size(folder, seen) for kind, folder in kinds.items()}
+        database = [self.database, *(self.database.with_name(self.database.name + end) for end in ("-wal", "-shm"))]
+        sizes["database"] = sum(_size(path, seen) for path in database)
+        return sizes
 
     def empty_trash(self) -> None:
         """Finish removals that a crash interrupted. Blocks."""
         for path in self.trash.iterdir():
             _remove(path)
+
+
+def job_of(path: Path) -> str:
+    """The id in the name of a part of an inventory; nothing, where it names no job."""
+    match path.parent.name:
+        case "incoming":
+            return ""
+        case "uploads" | "results":
+            return path.name
+        case "work":
+            return path.name.removeprefix(".").partition(".")[0]
+        case job:
+            return job
+
+
+def changed_at(path: Path) -> float:
+    """When something was last written there, or put there by renaming; now, for what is gone. Blocks."""
+    try:
+        found = path.lstat()
+    except FileNotFoundError:
+        return time.time()
+    return max(found.st_mtime, found.st_ctime)
+
+
+def _size(path: Path, seen: set[tuple[int, int]]) -> int:
+    """Of a file, or of everything in a folder, but for what has been `seen`."""
+    try:
+        if not path.is_dir() or path.is_symlink():
+            found = path.lstat()
+            new = (found.st_dev, found.st_ino) not in seen
+            seen.add((found.st_dev, found.st_ino))
+            return found.st_size if new else 0
+        return sum(_size(part, seen) for part in path.iterdir())
+    except FileNotFoundError:
+        # Removed meanwhile.
+        return 0
+
+
+def _fence_of(path: Path, job_id: str) -> int:
+    """Which attempt at the job this is of in `work`, whole or not yet whole (hidden, and named alike); -1: of none."""
+    job, _, rest = path.name.removeprefix(".").partition(".")
+    fence = rest.partition(".")[0]
+    return int(fence) if job == job_id and fence.isdecimal() and fence.isascii() else -1
 
 
 def _remove_if_empty(folder: Path) -> None:

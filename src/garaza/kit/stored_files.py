@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from pathlib import Path
+from typing import Any
 
 from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
@@ -17,6 +18,31 @@ _PRIVATE_IMMUTABLE = "private, max-age=31536000, immutable"
 _REVALIDATE = "private, no-cache"
 # A page among the files has its style inside: nothing else may run or load in it.
 _OWN_PAGE = {"Content-Security-Policy": "sandbox; default-src 'none'; img-src data:; style-src 'unsafe-inline'"}
+
+
+_FILE = {"*/*": {"schema": {"type": "string", "format": "binary"}}}
+FILE_RESPONSES: dict[int | str, dict[str, Any]] = {
+    200: {"description": "The file", "content": _FILE},
+    206: {"description": "A part of it", "content": _FILE},
+    304: {"description": "What the client has is good"},
+}
+"""What the documentation of a route that gives a file says of its answers."""
+FILE_PARAMETERS = [
+    {"name": name, "in": "header", "schema": {"type": "string"}, "description": text}
+    for name, text in (
+        ("Range", "Which part: bytes=0-1023"),
+        ("If-Range", "The ETag that the part must belong to"),
+        ("If-None-Match", "ETags of what the client has"),
+        ("If-Modified-Since", "Of what the client has; looked at only without If-None-Match"),
+    )
+]
+"""And of its headers."""
+FILE_ROUTE: dict[str, Any] = {
+    "response_class": Response,
+    "responses": FILE_RESPONSES,
+    "openapi_extra": {"parameters": FILE_PARAMETERS},
+}
+"""Arguments of a route that gives a file."""
 
 
 def version_of(digest: str) -> str:

@@ -1,4 +1,4 @@
-"""Wakes whoever waits for news of a job. One query a round for the whole process, however many listen."""
+"""Wakes whoever waits for news of a job. One query for each change of the database, however many listen."""
 
 from __future__ import annotations
 
@@ -8,12 +8,13 @@ import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from garaza.jobs.news import Mark
 from garaza.jobs.service import JobService
-from garaza.kit.database import Database
+from garaza.kit.changes import Changes
+from garaza.kit.database import Database, DatabaseUnavailableError
 
 logger = logging.getLogger(__name__)
 
-_BATCH = 1000
 _TROUBLE_SECONDS = 1.0
 _RECHECK_SECONDS = 1.0
 """How often it is looked whether the jobs listened to still exist: a deleted one has no events to tell it by."""
@@ -21,16 +22,19 @@ _IDS_AT_ONCE = 500
 
 
 class Hub:
-    """Polls the table of events while anybody listens, and tells listeners that their job has news.
+    """Looks into the table of events while anybody listens, and tells listeners that their job has news.
 
     Only the news that there is news goes through here; what it is, each listener reads from the table, after the last
     event that it has. So nothing is lost, doubled or out of order, and a slow listener holds nobody's memory.
+
+    Args:
+        changes: of events.
     """
 
-    def __init__(self, database: Database, jobs: JobService, poll_seconds: float) -> None:
+    def __init__(self, database: Database, jobs: JobService, changes: Changes) -> None:
         self._database = database
         self._jobs = jobs
-        self._poll_seconds = poll_seconds
+        self._changes = changes
         self._listeners: dict[str, set[asyncio.Event]] = {}
         self._somebody = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
@@ -42,11 +46,11 @@ class Hub:
         return sum(map(len, self._listeners.values()))
 
     def start(self) -> None:
-        """Begin polling, in a task of the running loop."""
-        self._task = asyncio.create_task(self._poll())
+        """Begin, in a task of the running loop."""
+        self._task = asyncio.create_task(self._run())
 
     async def stop(self) -> None:
-        """End polling."""
+        """End."""
         if self._task is not None:
             self._task.cancel()
             with contextlib.suppress(asyncio.CancelledError):
@@ -67,33 +71,39 @@ class Hub:
             if not self._listeners:
                 self._somebody.clear()
 
-    async def _poll(self) -> None:
-        last: int | None = None
-        while True:
-            if not self._listeners:
+    async def _run(self) -> None:
+        async with self._changes:
+            while True:
                 await self._somebody.wait()
-                # What happened while nobody listened, listeners have read for themselves, or will now.
-                last = None
-                self._wake_all()
+                await self._follow()
+
+    async def _follow(self) -> None:
+        """Until nobody listens any more."""
+        mark: Mark | None = None
+        while self._listeners:
+            seen = self._changes.mark()
             try:
-                last = await self._round(last)
+                mark = await self._look(mark)
                 await self._wake_of_deleted()
-                pause = self._poll_seconds
+            except DatabaseUnavailableError:
+                await asyncio.sleep(_TROUBLE_SECONDS)
             except Exception:
                 logger.exception("could not look for events")
-                pause = _TROUBLE_SECONDS
-            await asyncio.sleep(pause)
+                await asyncio.sleep(_TROUBLE_SECONDS)
+            else:
+                await self._changes.wait(seen, _RECHECK_SECONDS)
 
-    async def _round(self, last: int | None) -> int:
+    async def _look(self, mark: Mark | None) -> Mark:
         async with self._database.read() as session:
-            if last is None:
-                newest = await self._jobs.last_event_id(session)
-                self._wake_all()
-                return newest
-            events = await self._jobs.events_after(session, last, _BATCH)
-        for event in events:
-            self._wake(event.job_id)
-        return events[-1].id if events else last
+            if mark is None:
+                mark = await self._jobs.news_mark(session)
+                # What happened while nobody listened, listeners have read for themselves, or will now.
+                fresh = set(self._listeners)
+            else:
+                fresh, mark = await self._jobs.news_since(session, mark)
+        for job_id in fresh:
+            self._wake(job_id)
+        return mark
 
     async def _wake_of_deleted(self) -> None:
         now = asyncio.get_running_loop().time()
@@ -111,7 +121,3 @@ class Hub:
     def _wake(self, job_id: str) -> None:
         for news in self._listeners.get(job_id, ()):
             news.set()
-
-    def _wake_all(self) -> None:
-        for job_id in list(self._listeners):
-            self._wake(job_id)

@@ -11,22 +11,34 @@ from fastapi import APIRouter
 from pydantic import BaseModel
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
+from garaza.accounts.principal import Principal
 from garaza.errors import GarazaError
 from garaza.jobs.models import JobEvent
 from garaza.jobs.service import JobService
 from garaza.kit.database import Database, ReadSession
 from garaza.live.hub import Hub
+from garaza.live.identity import Identify, identify
 from garaza.settings import LiveSettings
 
-ReadResult = Callable[[ReadSession, str], Awaitable[BaseModel]]
+ReadResult = Callable[[ReadSession, str, Principal | None], Awaitable[BaseModel]]
 """Gives RESULT of a completed job."""
 
 CLOSE_NORMAL = 1000
 CLOSE_TRY_LATER = 1013
+CLOSE_NOT_AUTHENTICATED = 4401
 CLOSE_NOT_FOUND = 4404
 
+_CLOSE_CODES = {401: CLOSE_NOT_AUTHENTICATED, 404: CLOSE_NOT_FOUND}
+
+CANCELLED = {
+    "reason": "cancelled",
+    "message": "The work on this scan was cancelled.",
+    "advice": "Ask for it again whenever you like: the video is still here.",
+    "details": {},
+}
+
 _BATCH = 200
-_ENDS = {"completed", "failed"}
+_ENDS = {"completed", "failed", "cancelled"}
 _MAX_EVENT_ID = 2**53
 
 
@@ -41,7 +53,20 @@ class Follower:
         self._database = database
         self._jobs = jobs
         self._result = result
+        self._wants_log = socket.query_params.get("log") == "true"
+        self._viewer: Principal | None = None
         self._last = 0
+
+    async def admit(self, who: Callable[[], Awaitable[Principal]]) -> None:
+        """Let the client see the scan, if it may. Only who asks for an account's scan has to say `who` it is.
+
+        Raises:
+            GarazaError: 401, 404.
+        """
+        async with self._database.read() as session:
+            owned = await self._jobs.is_owned(session, self._job_id)
+        if owned:
+            self._viewer = await who()
 
     async def begin(self, last_event_id: int | None) -> None:
         """Where to start: after what the client has seen, or else at the latest event, which says how things stand.
@@ -50,7 +75,7 @@ class Follower:
             GarazaError: 404.
         """
         async with self._database.read() as session:
-            await self._jobs.get(session, self._job_id)
+            await self._jobs.get(session, self._job_id, self._viewer)
             latest = await self._jobs.latest_event(session, self._job_id)
         if latest is None:
             return
@@ -65,7 +90,7 @@ class Follower:
         while True:
             news.clear()
             async with self._database.read() as session:
-                job = await self._jobs.get(session, self._job_id)
+                job = await self._jobs.get(session, self._job_id, self._viewer)
                 events = await self._jobs.events_after(session, self._last, _BATCH, self._job_id)
             for event in events:
                 self._last = event.id
@@ -82,14 +107,21 @@ class Follower:
         match event.kind:
             case "completed":
                 async with self._database.read() as session:
-                    result = await self._result(session, self._job_id)
+                    result = await self._result(session, self._job_id, self._viewer)
                 await self._message("complete", event.id, result.model_dump(mode="json"))
                 return True
             case "failed":
                 await self._message("error", event.id, event.data)
                 return True
+            case "cancelled":
+                await self._message("error", event.id, CANCELLED)
+                return True
             case "progress":
                 await self._message("progress", event.id, event.data)
+            case "stage" | "log":
+                # Clients that don't ask for these may take a kind that they don't know for an error.
+                if self._wants_log:
+                    await self._message(event.kind, event.id, event.data)
             case _:
                 await self._message("progress", event.id, _state_as_progress(event))
         return False
@@ -113,6 +145,7 @@ def make_router(
     database: Database,
     jobs: JobService,
     result: ReadResult,
+    identify_token: Identify,
     settings: LiveSettings,
 ) -> APIRouter:
     """The WebSocket's route."""
@@ -127,10 +160,13 @@ def make_router(
         follower = Follower(socket, job_id, database, jobs, result)
         with hub.listen(job_id) as news:
             try:
+                await follower.admit(lambda: identify(socket, identify_token, settings.auth_seconds))
                 await follower.begin(_last_event_id(socket))
                 await _until_closed(socket, follower.follow(news))
             except GarazaError as error:
                 await _refuse(socket, error)
+                return
+            except WebSocketDisconnect:
                 return
         with contextlib.suppress(RuntimeError, WebSocketDisconnect):
             await socket.close(CLOSE_NORMAL)
@@ -166,4 +202,4 @@ async def _read_past(socket: WebSocket) -> None:
 async def _refuse(socket: WebSocket, error: GarazaError) -> None:
     with contextlib.suppress(RuntimeError, WebSocketDisconnect):
         await socket.send_json({"type": "error", "data": {"reason": error.code, "message": error.detail}})
-        await socket.close(CLOSE_NOT_FOUND if error.status == 404 else CLOSE_NORMAL)
+        await socket.close(_CLOSE_CODES.get(error.status, CLOSE_NORMAL))

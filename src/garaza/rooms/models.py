@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from sqlalchemy import BigInteger, ForeignKey, Index, Integer, String, Text
+from typing import Any
+
+from sqlalchemy import JSON, BigInteger, ForeignKey, Index, Integer, String, Text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from garaza.kit.models import Base, Seconds, Sequence, partial_index
@@ -32,6 +34,8 @@ class Room(Base):
     model_used: Mapped[str] = mapped_column(String(50))
     original_width: Mapped[int] = mapped_column(Integer)
     original_height: Mapped[int] = mapped_column(Integer)
+    levels: Mapped[list[dict[str, Any]]] = mapped_column(JSON)
+    """The model in its sizes: the fields of `ModelLevel`. So a list of rooms opens no files."""
     file_size_bytes: Mapped[int] = mapped_column(BigInteger)
     """Of the whole folder."""
     created_at: Mapped[float] = mapped_column(Seconds)

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import dataclasses
 import json
+from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol, TypeVar
 
 from garaza.jobs.models import JobFile
+from garaza.kit.stored_files import version_of
 from garaza.reconstruction.result import ModelLevel, Result
 from garaza.scans.schemas import (
     AssetBody,
@@ -20,25 +23,31 @@ from garaza.scans.schemas import (
     VariantBody,
 )
 
-_HASH_LETTERS = 16
-"""Of the content's digest in an address: enough that two versions of a file never share one."""
+
+class StoredFile(Protocol):
+    """A row about a file, of a job or of whatever keeps its result."""
+
+    @property
+    def path(self) -> str: ...
+
+    @property
+    def size_bytes(self) -> int: ...
+
+
+File = TypeVar("File", bound=StoredFile)
 
 
 def asset_url(job_id: str, file: JobFile) -> str:
     """Address of a file; changes with the content, so that it may be kept for ever."""
-    return f"/api/assets/{job_id}/{file.path}?v={version_of(file)}"
-
-
-def version_of(file: JobFile) -> str:
-    """The `v` of a file's address."""
-    return file.sha256[:_HASH_LETTERS]
+    return f"/api/assets/{job_id}/{file.path}?v={version_of(file.sha256)}"
 
 
 def build_result(job_id: str, folder: Path, files: dict[str, JobFile]) -> ResultAnswer:
     """Read `folder` and say what clients are told of it. Blocks."""
     result = Result.read(folder)
     cameras: dict[str, Any] = json.loads((folder / "cameras.json").read_text(encoding="utf-8"))
-    models = {model.level: _asset(job_id, model, files) for model in result.models}
+    address = partial(asset_url, job_id)
+    models = {model.level: asset(model, files, address) for model in result.models}
     return ResultAnswer(
         job_id=job_id,
         frames=[
@@ -55,9 +64,9 @@ def build_result(job_id: str, folder: Path, files: dict[str, JobFile]) -> Result
         model_used=result.engine,
         scale=ScaleBody(**dataclasses.asdict(result.scale)),
         room=result.room,
-        poster_url=asset_url(job_id, files["poster.jpg"]),
+        poster_url=address(files["poster.jpg"]),
         files=[
-            FileBody(path=path, url=asset_url(job_id, file), media_type=file.media_type, size_bytes=file.size_bytes)
+            FileBody(path=path, url=address(file), media_type=file.media_type, size_bytes=file.size_bytes)
             for path, file in sorted(files.items())
         ],
         keyframes=result.keyframes,
@@ -66,18 +75,19 @@ def build_result(job_id: str, folder: Path, files: dict[str, JobFile]) -> Result
     )
 
 
-def _asset(job_id: str, model: ModelLevel, files: dict[str, JobFile]) -> AssetBody:
+def asset(model: ModelLevel, files: Mapping[str, File], address: Callable[[File], str]) -> AssetBody:
+    """One size of a model; `address` gives the URL of a file."""
     plain, meshopt = files[model.path], files[model.meshopt_path]
     variant = VariantBody(
         kind="meshopt",
         filename=meshopt.path,
-        url=asset_url(job_id, meshopt),
+        url=address(meshopt),
         format="glb",
         file_size_bytes=meshopt.size_bytes,
     )
     return AssetBody(
         filename=plain.path,
-        url=asset_url(job_id, plain),
+        url=address(plain),
         format="glb",
         lod_level=model.level,
         point_count=model.vertices,

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-import asyncio
 from typing import Annotated, Literal
 
-from fastapi import APIRouter, Query, Request, Response
+from fastapi import APIRouter, Header, Query, Request, Response
 from starlette.responses import StreamingResponse
 
-from garaza.errors import not_found
+from garaza.accounts.dependencies import GUESTS_TOO, MaybeUser
+from garaza.jobs.idempotency import IDEMPOTENCY_KEY
 from garaza.jobs.service import JobService
-from garaza.kit.files import IMMUTABLE, REVALIDATE, file_answer
-from garaza.kit.sessions import Reading, Writing
+from garaza.kit.client_address import digest_of
+from garaza.kit.sessions import Reading
 from garaza.kit.storage import DataDirectory
+from garaza.kit.stored_files import FILE_PARAMETERS, FILE_RESPONSES, stored_file_answer
 from garaza.scans.frames import FrameStreams
-from garaza.scans.result import version_of
 from garaza.scans.schemas import (
     DeleteAnswer,
     ProcessAnswer,
@@ -25,7 +25,7 @@ from garaza.scans.schemas import (
     ScaleRequest,
     StatusAnswer,
 )
-from garaza.scans.service import ScanService
+from garaza.scans.service import Asker, ScanService
 
 MAX_IDS = 100
 MAX_BODY_BYTES = 1 << 16
@@ -37,60 +37,72 @@ def make_router(scans: ScanService, jobs: JobService, data: DataDirectory) -> AP
     router = APIRouter(prefix="/api", tags=["scans"], max_body_size=MAX_BODY_BYTES)
     frames = FrameStreams()
 
-    @router.post("/process/{job_id}", summary="Make the model")
-    async def process(job_id: str, session: Writing, request: ProcessRequest | None = None) -> ProcessAnswer:
-        position = await scans.process(session, job_id, request or ProcessRequest())
+    @router.post("/process/{job_id}", summary="Make the model", openapi_extra=GUESTS_TOO)
+    async def process(
+        job_id: str,
+        request: Request,
+        account: MaybeUser,
+        wishes: ProcessRequest | None = None,
+        idempotency_key: Annotated[str | None, Header(**IDEMPOTENCY_KEY)] = None,
+    ) -> ProcessAnswer:
+        """A scan that is being processed, or is done, is refused with 409, unless the Idempotency-Key says that this
+        is the request that began it, sent again.
+        """
+        asker = Asker(account, digest_of(request))
+        position = await scans.process(job_id, wishes or ProcessRequest(), asker, idempotency_key)
         return ProcessAnswer(job_id=job_id, queue_position=position)
 
-    @router.get("/status/{job_id}", summary="How far is it?")
-    async def status(job_id: str, session: Reading) -> StatusAnswer:
-        return await scans.status(session, job_id)
+    @router.get("/status/{job_id}", summary="How far is it?", openapi_extra=GUESTS_TOO)
+    async def status(job_id: str, account: MaybeUser, session: Reading) -> StatusAnswer:
+        return await scans.status(session, job_id, account)
 
-    @router.get("/status", summary="How far are they?")
+    @router.get("/status", summary="How far are they?", openapi_extra=GUESTS_TOO)
     async def statuses(
+        account: MaybeUser,
         session: Reading,
         ids: Annotated[str, Query(max_length=23 * MAX_IDS, description="Up to 100 ids, with commas between.")],
     ) -> list[StatusAnswer]:
-        return await scans.statuses(session, ids.split(",")[:MAX_IDS])
+        return await scans.statuses(session, ids.split(",")[:MAX_IDS], account)
 
-    @router.get("/result/{job_id}", summary="What came out", response_model=ResultAnswer)
+    @router.get("/result/{job_id}", summary="What came out", openapi_extra=GUESTS_TOO, response_model=ResultAnswer)
     async def result(
         job_id: str,
+        account: MaybeUser,
         session: Reading,
         include: Annotated[Literal["frames"] | None, Query(description="Depth in each frame: megabytes.")] = None,
     ) -> ResultAnswer | Response:
-        answer = await scans.result(session, job_id)
+        answer = await scans.result(session, job_id, account)
         if include is None:
             return answer
-        job = await jobs.get(session, job_id)
+        job = await jobs.get(session, job_id, account)
         folder = data.result(job_id, job.result_version or "")
         return StreamingResponse(await frames.stream(answer, folder), media_type="application/json")
 
     @router.head("/assets/{job_id}/{path:path}", include_in_schema=False)
-    @router.get("/assets/{job_id}/{path:path}", summary="A file of the result")
-    async def asset(job_id: str, path: str, request: Request, session: Reading, v: str = "") -> Response:
-        file, version = await jobs.file_and_version(session, job_id, path)
-        # The report is a page of its own, with its style inside: nothing else may run or load in it.
-        own_page = {"Content-Security-Policy": "sandbox; default-src 'none'; img-src data:; style-src 'unsafe-inline'"}
-        place = data.result(job_id, version) / file.path
-        try:
-            stat = await asyncio.to_thread(place.stat)
-        except FileNotFoundError:
-            # Deleted, or replaced by another scale, between the query and now.
-            raise not_found("file") from None
-        return file_answer(
+    @router.get(
+        "/assets/{job_id}/{path:path}",
+        summary="A file of the result",
+        response_class=Response,
+        responses=FILE_RESPONSES,
+        openapi_extra={"parameters": FILE_PARAMETERS, **GUESTS_TOO},
+    )
+    async def asset(
+        job_id: str, path: str, request: Request, account: MaybeUser, session: Reading, v: str = ""
+    ) -> Response:
+        found = await jobs.file_and_version(session, job_id, path, account)
+        place = data.result(job_id, found.version) / found.file.path
+        return await stored_file_answer(
             request.headers,
             place,
-            digest=file.sha256,
-            stat=stat,
-            media_type=file.media_type,
-            cache_control=IMMUTABLE if v == version_of(file) else REVALIDATE,
-            headers=own_page if file.media_type.startswith("text/html") else None,
+            digest=found.file.sha256,
+            media_type=found.file.media_type,
+            version=v,
+            private=found.owned,
         )
 
-    @router.put("/scans/{job_id}/scale", summary="Make the scale metric")
-    async def scale(job_id: str, request: ScaleRequest) -> ScaleAnswer:
-        new = await scans.set_scale(job_id, request)
+    @router.put("/scans/{job_id}/scale", summary="Make the scale metric", openapi_extra=GUESTS_TOO)
+    async def scale(job_id: str, request: ScaleRequest, account: MaybeUser) -> ScaleAnswer:
+        new = await scans.set_scale(job_id, request, account)
         body = ScaleBody(
             metric=new.metric,
             metres_per_unit=new.metres_per_unit,
@@ -99,9 +111,9 @@ def make_router(scans: ScanService, jobs: JobService, data: DataDirectory) -> AP
         )
         return ScaleAnswer(job_id=job_id, scale=body)
 
-    @router.delete("/job/{job_id}", summary="Delete a scan, and stop it if it is running")
-    async def delete(job_id: str) -> DeleteAnswer:
-        await scans.delete(job_id)
+    @router.delete("/job/{job_id}", summary="Delete a scan, and stop it if it is running", openapi_extra=GUESTS_TOO)
+    async def delete(job_id: str, account: MaybeUser) -> DeleteAnswer:
+        await scans.delete(job_id, account)
         return DeleteAnswer()
 
     return router

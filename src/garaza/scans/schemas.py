@@ -6,8 +6,10 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
+from garaza.kit.answers import Answer
 from garaza.reconstruction.cameras.scale import KnownLength
 from garaza.reconstruction.quality import Quality
+from garaza.webhooks.address import WebhookAddress
 
 Coordinate = Annotated[float, Field(ge=-1e4, le=1e4, allow_inf_nan=False)]
 Point = tuple[Coordinate, Coordinate, Coordinate]
@@ -21,6 +23,8 @@ class ProcessRequest(BaseModel):
     quality: Quality = Quality.STANDARD
     known_length: Annotated[str, Field(max_length=200)] | None = None
     """As the command line's option: "ceiling:2.5" or "camera:1.5", in metres."""
+    webhook_url: WebhookAddress | None = None
+    """Who is told when the scan has ended."""
 
     @field_validator("known_length")
     @classmethod
@@ -30,7 +34,7 @@ class ProcessRequest(BaseModel):
         return value
 
 
-class ProcessAnswer(BaseModel):
+class ProcessAnswer(Answer):
     """The scan waits, or is being done."""
 
     status: str = "processing"
@@ -39,7 +43,7 @@ class ProcessAnswer(BaseModel):
     """One more than the jobs that run, or wait before it."""
 
 
-class ProgressBody(BaseModel):
+class ProgressBody(Answer):
     """Where the work stands."""
 
     stage: str
@@ -49,16 +53,16 @@ class ProgressBody(BaseModel):
     message: str
 
 
-class FailureBody(BaseModel):
+class FailureBody(Answer):
     """Why there is no model, for a person."""
 
     reason: str
     message: str
     advice: str
-    details: dict[str, float | int | str] = {}
+    details: dict[str, float | int | str] = Field(default_factory=dict)
 
 
-class StatusAnswer(BaseModel):
+class StatusAnswer(Answer):
     """A scan at this moment."""
 
     job_id: str
@@ -76,22 +80,63 @@ class StatusAnswer(BaseModel):
     expires_at: float | None
 
 
-class FrameBody(BaseModel):
-    """A registered keyframe. With `include=frames` also depth_map_b64 and confidence_b64: float32, row by row."""
+class AttemptBody(Answer):
+    """One try at a scan, and how it ended. Times are Unix seconds."""
+
+    number: int = Field(description="Counted from 1 since the scan was last asked for.")
+    began_at: float
+    ended_at: float | None
+    outcome: Literal["completed", "failed", "lost", "released", "cancelled"] | None = Field(
+        description="lost: its worker was not heard of any more. released: it had to stop. Null: it goes on."
+    )
+    stage: str | None = Field(description="Where it was when it was last heard of.")
+    failure: FailureBody | None
+
+
+class EventBody(Answer):
+    """Something that happened to a scan."""
+
+    event_id: int = Field(description="Larger than those of all events of the scan before it.")
+    kind: str
+    at: float = Field(description="Unix seconds.")
+    data: dict[str, Any]
+
+
+class OwnScans(Answer):
+    """A page of one's scans, newest first."""
+
+    jobs: list[StatusAnswer]
+    total: int | None
+    page: int | None
+    page_size: int
+    total_pages: int | None
+    next_cursor: str | None
+
+
+def _describe_heavy_members(schema: dict[str, Any]) -> None:
+    text = "With include=frames. Little-endian float32, row by row, height × width."
+    member = {"type": "string", "contentEncoding": "base64", "description": text}
+    schema["properties"].update(depth_map_b64=member, confidence_b64=member)
+
+
+class FrameBody(Answer):
+    """A registered keyframe. With `include=frames` also depth_map_b64 and confidence_b64."""
+
+    model_config = ConfigDict(json_schema_extra=_describe_heavy_members)
 
     frame_index: int
     width: int
     height: int
 
 
-class CameraParams(BaseModel):
+class CameraParams(Answer):
     """One entry for each frame, in the same order."""
 
     extrinsics: list[list[list[float]]] = Field(description="N×3×4, world-to-camera, OpenCV axes, model units.")
     intrinsics: list[list[list[float]]] = Field(description="N×3×3, pixels of the depth maps.")
 
 
-class VariantBody(BaseModel):
+class VariantBody(Answer):
     """The same asset in another encoding."""
 
     kind: str
@@ -101,7 +146,7 @@ class VariantBody(BaseModel):
     file_size_bytes: int
 
 
-class AssetBody(BaseModel):
+class AssetBody(Answer):
     """A model that any glTF 2.0 viewer opens."""
 
     filename: str
@@ -114,7 +159,7 @@ class AssetBody(BaseModel):
     variants: list[VariantBody]
 
 
-class LodAssets(BaseModel):
+class LodAssets(Answer):
     """The model in its three sizes."""
 
     preview: AssetBody
@@ -122,7 +167,7 @@ class LodAssets(BaseModel):
     full: AssetBody
 
 
-class ScaleBody(BaseModel):
+class ScaleBody(Answer):
     """How large the model is, and how that is known."""
 
     metric: bool
@@ -131,7 +176,7 @@ class ScaleBody(BaseModel):
     uncertainty: float = Field(description="Relative, one standard deviation.")
 
 
-class FileBody(BaseModel):
+class FileBody(Answer):
     """Any file of the result."""
 
     path: str
@@ -140,7 +185,7 @@ class FileBody(BaseModel):
     size_bytes: int
 
 
-class ResultAnswer(BaseModel):
+class ResultAnswer(Answer):
     """RESULT: a finished scan."""
 
     job_id: str
@@ -172,14 +217,14 @@ class ScaleRequest(BaseModel):
     metres_per_unit: Annotated[float, Field(ge=1e-4, le=1e4)] | None = None
 
 
-class ScaleAnswer(BaseModel):
+class ScaleAnswer(Answer):
     """The scale from now on."""
 
     job_id: str
     scale: ScaleBody
 
 
-class DeleteAnswer(BaseModel):
+class DeleteAnswer(Answer):
     """Gone."""
 
     status: str = "deleted"

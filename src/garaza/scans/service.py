@@ -4,14 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import math
+from dataclasses import dataclass
+from typing import Protocol
 
+from garaza.accounts.principal import Principal
+from garaza.accounts.service import AccountService
 from garaza.errors import GarazaError, changed_meanwhile
 from garaza.jobs.models import Job
+from garaza.jobs.priorities import GUEST_PRIORITY, PRIORITIES
 from garaza.jobs.run_job import file_rows
 from garaza.jobs.service import JobService
 from garaza.jobs.states import JobState, client_status
 from garaza.kit.database import Database, ReadSession, WriteSession
 from garaza.kit.ids import new_id
+from garaza.kit.pagination import Page, Paging
 from garaza.kit.storage import DataDirectory
 from garaza.reconstruction.cameras.scale import Scale
 from garaza.reconstruction.engines import ENGINES
@@ -26,49 +32,138 @@ from garaza.scans.schemas import (
     ScaleRequest,
     StatusAnswer,
 )
+from garaza.webhooks.service import WebhookService
 
 KNOWN_LENGTH_UNCERTAINTY = 0.01
 """Relative: what tapping two points and reading a tape measure leave."""
-_EXPIRED_AT_ONCE = 100
 _RESULT_ATTEMPTS = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Asker:
+    """Who asks for something to be done, and so pays for it."""
+
+    account: Principal | None
+    guest: str
+    """Digest of the address that it comes from; counts where there is no account."""
+
+    @property
+    def priority(self) -> int:
+        return PRIORITIES[self.account.plan] if self.account is not None else GUEST_PRIORITY
+
+
+class Removal(Protocol):
+    """What is deleted loses its files, unless a room keeps them, and then its row."""
+
+    async def remove_job(self, job_id: str) -> None:
+        """Finish a job that is marked as deleted."""
+
+    async def remove_version(self, job_id: str, version: str) -> None:
+        """A result that is not its job's any more."""
 
 
 class ScanService:
     """See the module."""
 
-    def __init__(self, database: Database, data: DataDirectory, jobs: JobService) -> None:
+    def __init__(
+        self,
+        database: Database,
+        data: DataDirectory,
+        jobs: JobService,
+        accounts: AccountService,
+        webhooks: WebhookService,
+        removal: Removal,
+    ) -> None:
         self._database = database
         self._data = data
         self._jobs = jobs
+        self._accounts = accounts
+        self._webhooks = webhooks
+        self._removal = removal
         self._rescaling = asyncio.Lock()
         """Each rewrites all models of a scan: one at a time leaves threads to everybody else."""
 
-    async def process(self, session: WriteSession, job_id: str, request: ProcessRequest) -> int | None:
-        """Queue it; returns its place in the queue.
+    async def process(
+        self,
+        job_id: str,
+        request: ProcessRequest,
+        asker: Asker,
+        process_key: str | None = None,
+    ) -> int | None:
+        """Queue it and count it; returns its place in the queue. Owns its transaction.
 
         Raises:
-            GarazaError: 404, 409, 422 for an engine that isn't installed, 503 when too many wait.
+            GarazaError: 403 when the asker has no scans left, 404, 409, 422 for an engine that isn't installed, 503
+                when too many wait.
         """
         if request.engine not in ENGINES:
             known = ", ".join(sorted(ENGINES))
             raise GarazaError(422, "unknown_engine", f"There is no such engine here. Available: {known}.")
-        job = await self._jobs.ask(session, job_id, request.model_dump(mode="json"))
-        return await self._jobs.queue_position(session, job)
+        async with self._database.write() as session:
+            asked = await self._jobs.ask(
+                session,
+                job_id,
+                request.model_dump(mode="json", exclude={"webhook_url"}),
+                viewer=asker.account,
+                priority=asker.priority,
+                process_key=process_key,
+                webhook_url=None if request.webhook_url is None else self._webhooks.checked(request.webhook_url),
+            )
+            if not asked.already:
+                await self._count(session, asked.job, asker)
+            return await self._jobs.queue_position(session, asked.job)
 
-    async def status(self, session: ReadSession, job_id: str) -> StatusAnswer:
+    async def _count(self, session: WriteSession, job: Job, asker: Asker) -> None:
+        """Charge whoever asks. A scan is counted once, however often it is tried."""
+        first = await self._jobs.count_once(session, job)
+        if asker.account is None:
+            if first:
+                await self._accounts.quota.charge_guest(session, asker.guest)
+            return
+        if first:
+            await self._accounts.quota.charge_scan(session, asker.account.user_id)
+        details = {"job_id": job.id}
+        text = f"Asked for a model of {job.original_name}"
+        await self._accounts.activities.add(session, asker.account.user_id, "process", text, details)
+
+    async def cancel(self, job_id: str, viewer: Principal | None) -> StatusAnswer:
+        """Stop the work on a scan; what was uploaded stays, and it can be asked for again.
+
+        Raises:
+            GarazaError: 404; 409 where there is nothing to stop.
+        """
+        async with self._database.write() as session:
+            job = await self._jobs.cancel(session, job_id, viewer)
+            if viewer is not None:
+                text = f"Cancelled the model of {job.original_name}"
+                await self._accounts.activities.add(session, viewer.user_id, "cancel", text, {"job_id": job_id})
+        await self._data.remove(self._data.checkpoints(job_id))
+        return _status(job, None)
+
+    async def status(self, session: ReadSession, job_id: str, viewer: Principal | None) -> StatusAnswer:
         """One scan.
 
         Raises:
             GarazaError: 404.
         """
-        job = await self._jobs.get(session, job_id)
+        job = await self._jobs.get(session, job_id, viewer)
         return _status(job, await self._jobs.queue_position(session, job))
 
-    async def statuses(self, session: ReadSession, job_ids: list[str]) -> list[StatusAnswer]:
-        """Those that there are. One query however many, so without their places in the queue."""
-        return [_status(job, None) for job in await self._jobs.get_many(session, job_ids)]
+    async def statuses(self, session: ReadSession, job_ids: list[str], viewer: Principal | None) -> list[StatusAnswer]:
+        """Those that there are, in one query; and in another one the places of those that wait."""
+        jobs = await self._jobs.get_many(session, job_ids, viewer)
+        positions = await self._jobs.queue_positions(session, jobs)
+        return [_status(job, positions.get(job.id)) for job in jobs]
 
-    async def result(self, session: ReadSession, job_id: str) -> ResultAnswer:
+    async def own(
+        self, session: ReadSession, user_id: int, wanted: Paging, status: str | None
+    ) -> tuple[list[StatusAnswer], Page[Job]]:
+        """An account's scans, newest first: one query, and one for the places of those that wait."""
+        page = await self._jobs.list_own(session, user_id, wanted, status)
+        positions = await self._jobs.queue_positions(session, page.rows)
+        return [_status(job, positions.get(job.id)) for job in page.rows], page
+
+    async def result(self, session: ReadSession, job_id: str, viewer: Principal | None) -> ResultAnswer:
         """RESULT of a completed scan.
 
         Raises:
@@ -76,27 +171,27 @@ class ScanService:
         """
         for _ in range(_RESULT_ATTEMPTS):
             try:
-                return await self._result(session, job_id)
+                return await self._result(session, job_id, viewer)
             except FileNotFoundError:
                 # Deleted, or replaced by another scale, between the row and the files: look at the row as it is now.
                 session.expunge_all()
                 await session.rollback()
         raise changed_meanwhile()
 
-    async def _result(self, session: ReadSession, job_id: str) -> ResultAnswer:
-        job = await self._completed(session, job_id)
+    async def _result(self, session: ReadSession, job_id: str, viewer: Principal | None) -> ResultAnswer:
+        job = await self._completed(session, job_id, viewer)
         files = await self._jobs.files(session, job_id)
         folder = self._data.result(job_id, job.result_version or "")
         return await asyncio.to_thread(build_result, job_id, folder, files)
 
-    async def set_scale(self, job_id: str, request: ScaleRequest) -> Scale:
+    async def set_scale(self, job_id: str, request: ScaleRequest, viewer: Principal | None) -> Scale:
         """Make a scan metric. Owns its transactions: none is open while files are rewritten.
 
         Raises:
             GarazaError: 404, 409, 422.
         """
         async with self._database.read() as reading:
-            job = await self._completed(reading, job_id)
+            job = await self._completed(reading, job_id, viewer)
         async with self._rescaling:
             try:
                 return await self._rescale(job, request)
@@ -120,44 +215,30 @@ class ScanService:
         if not replaced:
             await self._data.remove_result(job.id, version)
             raise changed_meanwhile()
-        await self._data.remove(old)
+        await self._removal.remove_version(job.id, job.result_version or "")
         return scale
 
-    async def delete(self, job_id: str) -> None:
+    async def delete(self, job_id: str, viewer: Principal | None) -> None:
         """Forget a scan and its files. Work on it is stopped by the worker, which finds its claim void.
 
         Raises:
             GarazaError: 404.
         """
-        # Files before rows would show a scan without its files; rows before files leaves at worst files that the
-        # sweep at the next start removes.
         async with self._database.write() as session:
-            await self._jobs.delete(session, job_id)
-        await self.remove_files(job_id)
+            job = await self._jobs.get(session, job_id, viewer)
+            await self._jobs.mark_deleted(session, job_id)
+            if viewer is not None:
+                text = f"Deleted the scan {job.original_name}"
+                await self._accounts.activities.add(session, viewer.user_id, "scan_delete", text, {"job_id": job_id})
+        await self._removal.remove_job(job_id)
 
-    async def delete_expired(self) -> int:
-        """Forget guests' scans whose day is over."""
-        count = 0
-        while True:
-            # Some at a time: others want to write meanwhile.
-            async with self._database.write() as session:
-                ids = await self._jobs.delete_expired(session, _EXPIRED_AT_ONCE)
-            for job_id in ids:
-                await self.remove_files(job_id)
-            count += len(ids)
-            if len(ids) < _EXPIRED_AT_ONCE:
-                return count
-
-    async def remove_files(self, job_id: str) -> None:
-        """The video and all results of a scan that has no row any more."""
-        await self._data.remove(self._data.upload(job_id), self._data.results / job_id)
-
-    async def _completed(self, session: ReadSession, job_id: str) -> Job:
-        job = await self._jobs.get(session, job_id)
+    async def _completed(self, session: ReadSession, job_id: str, viewer: Principal | None) -> Job:
+        job = await self._jobs.get(session, job_id, viewer)
         if job.state != JobState.COMPLETED.value:
             hint = {
                 JobState.UPLOADED.value: "Nobody has asked for it to be processed yet.",
                 JobState.FAILED.value: "It failed: its status says why.",
+                JobState.CANCELLED.value: "It was cancelled; it can be asked for again.",
             }.get(job.state, "It is still being processed: follow its status.")
             raise GarazaError(409, "not_completed", f"This scan has no result. {hint}", status_now=job.state)
         return job

@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
-from pydantic import BaseModel, Field
+from pydantic import Field
+
+from garaza.kit.answers import Answer
 
 
-class UploadAnswer(BaseModel):
+class NotProcessed(Answer):
+    """Why a video that was taken in is not being processed, though that was wished for."""
+
+    code: str
+    detail: str
+
+
+class UploadAnswer(Answer):
     """A video that was taken in, with what the probe found in it."""
 
     job_id: str
-    status: str = "uploaded"
+    status: str = Field("uploaded", description="uploaded; processing, where that was asked for at once.")
     filename: str
     size_bytes: int
     width: int = Field(description="Pixels, after rotation.")
@@ -19,3 +28,5 @@ class UploadAnswer(BaseModel):
     frame_count: int
     codec: str
     expires_at: float | None = Field(description="Unix time at which the scan is deleted.")
+    queue_position: int | None = None
+    not_processed: NotProcessed | None = None

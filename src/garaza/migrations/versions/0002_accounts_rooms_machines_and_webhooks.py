@@ -66,12 +66,21 @@ def upgrade() -> None:
     )
     with op.batch_alter_table("users", schema=None) as batch_op:
         batch_op.create_index(
+            "ix_users_admins",
+            ["id"],
+            unique=False,
+            sqlite_where=sa.text("role = 'admin'"),
+            postgresql_where=sa.text("role = 'admin'"),
+        )
+        batch_op.create_index(
             "ix_users_deleted_at",
             ["deleted_at"],
             unique=False,
             sqlite_where=sa.text("deleted_at IS NOT NULL"),
             postgresql_where=sa.text("deleted_at IS NOT NULL"),
         )
+        batch_op.create_index("ix_users_is_active_id", ["is_active", "id"], unique=False)
+        batch_op.create_index("ix_users_plan_id", ["plan", "id"], unique=False)
         batch_op.create_index("ix_users_plan_is_active", ["plan", "is_active", "id"], unique=False)
 
     op.create_table(
@@ -150,6 +159,7 @@ def upgrade() -> None:
         sa.Column("model_used", sa.String(length=50), nullable=False),
         sa.Column("original_width", sa.Integer(), nullable=False),
         sa.Column("original_height", sa.Integer(), nullable=False),
+        sa.Column("levels", sa.JSON(), nullable=False),
         sa.Column("file_size_bytes", sa.BigInteger(), nullable=False),
         sa.Column("created_at", sa.Float(precision=53), nullable=False),
         sa.Column("updated_at", sa.Float(precision=53), nullable=False),
@@ -268,6 +278,7 @@ def upgrade() -> None:
             sqlite_where=sa.text("state = 'queued'"),
             postgresql_where=sa.text("state = 'queued'"),
         )
+        batch_op.create_index("ix_jobs_created_at", ["created_at", "id"], unique=False)
         batch_op.create_index("ix_jobs_user_id_bytes", ["user_id", "upload_bytes", "result_bytes"], unique=False)
         batch_op.create_index("ix_jobs_user_id_created_at", ["user_id", "created_at", "id"], unique=False)
         batch_op.create_index(
@@ -304,6 +315,7 @@ def downgrade() -> None:
     op.execute("UPDATE jobs SET state = 'failed' WHERE state = 'cancelled'")
     op.execute("DELETE FROM jobs WHERE deleted_at IS NOT NULL")
     with op.batch_alter_table("jobs", schema=None) as batch_op:
+        batch_op.drop_index("ix_jobs_created_at")
         batch_op.drop_index("ix_jobs_deleted_at")
         batch_op.drop_index("ix_jobs_guest")
         batch_op.drop_index("ix_jobs_leases")

@@ -1,0 +1,1 @@
+"""Closing an account, with everything that it has."""

@@ -1,0 +1,24 @@
+"""Waiting for whichever comes first."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Awaitable
+from typing import Any
+
+
+async def first_of(*things: Awaitable[Any], timeout: float | None = None) -> None:  # noqa: ASYNC109 - it is no error
+    """Until one of these ends, or for `timeout` seconds; the others are cancelled. What they come to is not looked at.
+
+    Not for what must not be broken off: a transaction, for instance.
+    """
+    tasks = [asyncio.ensure_future(thing) for thing in things]
+    try:
+        await asyncio.wait(tasks, timeout=timeout, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for task in tasks:
+            task.cancel()
+        for task in tasks:
+            with contextlib.suppress(asyncio.CancelledError):
+                await task

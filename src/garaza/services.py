@@ -1,0 +1,127 @@
+"""The features of the service, put together from the parts they share."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from garaza.accounts.oversight import Oversight
+from garaza.accounts.service import AccountService
+from garaza.admin.disk import DiskUsage
+from garaza.admin.memory import memory_of
+from garaza.admin.service import AdminService
+from garaza.departures.service import Departures
+from garaza.housekeeping.leftovers import Leftovers
+from garaza.housekeeping.lost_files import LostFiles
+from garaza.housekeeping.pressure import Pressure
+from garaza.housekeeping.removal import Removal
+from garaza.housekeeping.service import Housekeeping
+from garaza.jobs.channels import EVENTS_CHANNEL
+from garaza.jobs.upkeep import JobUpkeep
+from garaza.kit.changes import changes_of
+from garaza.kit.signing_keys import SigningKeys
+from garaza.live.hub import Hub
+from garaza.machines.service import MachineService
+from garaza.rooms.service import RoomService
+from garaza.rooms.share_tokens import ShareTokens
+from garaza.rooms.sharing import ShareService
+from garaza.rooms.usage import storage_used
+from garaza.scans.service import ScanService
+from garaza.uploads.service import UploadService
+from garaza.webhooks.deliverer import Deliverer
+from garaza.wiring import Parts, make_share_keys, make_signing_keys
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """What routes call, and what runs beside them."""
+
+    keys: SigningKeys
+    accounts: AccountService
+    machines: MachineService
+    uploads: UploadService
+    scans: ScanService
+    rooms: RoomService
+    shares: ShareService
+    removal: Removal
+    housekeeping: Housekeeping
+    departures: Departures
+    admin: AdminService
+    hub: Hub
+    deliverer: Deliverer
+
+
+def _resident_bytes(pid: int | None) -> int | None:
+    return None if pid is None else memory_of(pid).rss_bytes
+
+
+def make_services(parts: Parts, worker_pid: Callable[[], int | None] | None = None) -> Services:
+    """Put them together. Makes the data directory and the signing keys where there are none; opens nothing. Blocks.
+
+    Args:
+        worker_pid: of the worker beside the service, if there is one.
+
+    Raises:
+        SigningKeysError: keys that are given, or kept, can't be used.
+        OSError: the data directory can't be written to.
+    """
+    settings, data, database, clock = parts.settings, parts.data, parts.database, parts.clock
+    data.create()
+    keys = make_signing_keys(settings, data, clock)
+    accounts = AccountService(settings.accounts, database, keys, storage_used, clock)
+    machines = MachineService(database, clock)
+    oversight = Oversight()
+    upkeep = JobUpkeep(clock, parts.webhooks.on_end)
+    rooms = RoomService(database, data, parts.jobs, accounts.quota, accounts.activities, clock)
+    share_tokens = ShareTokens(make_share_keys(settings, data, clock), clock)
+    shares = ShareService(rooms, share_tokens, accounts.activities, clock, settings.accounts.share_days_max)
+    removal = Removal(database, data, parts.jobs, upkeep, rooms, accounts)
+    housekeeping = Housekeeping(
+        database,
+        data,
+        parts.jobs,
+        rooms,
+        accounts,
+        removal,
+        Leftovers(database, data, parts.jobs, rooms, clock),
+        LostFiles(database, data, upkeep, rooms),
+        Pressure(database, data, upkeep, removal, settings.jobs.pressure_free_bytes),
+        {
+            "logins and tokens": accounts.purge,
+            "links to rooms": shares.purge,
+            "seen signatures": machines.forget_nonces,
+            "webhooks": parts.webhooks.forget_old,
+        },
+    )
+    departures = Departures(database, accounts, oversight, parts.jobs, upkeep, rooms, housekeeping.soon)
+    hub = Hub(database, parts.jobs, changes_of(database, EVENTS_CHANNEL, settings.live.poll_seconds))
+    admin = AdminService(
+        database,
+        accounts,
+        oversight,
+        parts.jobs,
+        upkeep,
+        rooms,
+        shares,
+        departures,
+        DiskUsage(data, clock),
+        clock,
+        housekeeping.soon,
+        components={} if worker_pid is None else {"worker": lambda: _resident_bytes(worker_pid())},
+        caches=[],
+    )
+    return Services(
+        keys=keys,
+        accounts=accounts,
+        machines=machines,
+        uploads=UploadService(settings, data, database, parts.jobs, accounts, parts.webhooks, clock),
+        scans=ScanService(database, data, parts.jobs, accounts, parts.webhooks, removal),
+        rooms=rooms,
+        shares=shares,
+        removal=removal,
+        housekeeping=housekeeping,
+        departures=departures,
+        admin=admin,
+        hub=hub,
+        deliverer=Deliverer(database, parts.webhooks, keys, settings.webhooks, clock),
+    )
