@@ -26,7 +26,7 @@ serve: setup ## Start the service and say where it is
 	@$(BIN)/garaza serve
 
 test: setup ## Run all tests
-	@$(BIN)/python -m pytest
+	@$(BIN)/python -m pytest -n auto --dist loadfile
 
 lint: setup ## Check style, types and the import contract
 	$(BIN)/ruff check .

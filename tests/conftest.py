@@ -14,12 +14,36 @@ sys.path.insert(0, str(ROOT))
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave the sizes meant for CI out, unless they are asked for by `-m`."""
+    """Leave out what is meant for CI: one kind of database, unless all are asked for, and sizes without `-m`."""
+    _choose_databases(config, items)
     if config.getoption("-m"):
         return
     for item in items:
         if item.get_closest_marker("slow"):
             item.add_marker(pytest.mark.skip(reason="a size for CI: run with -m slow"))
+
+
+_ON_BOTH = ("jobs", "contract", "database")
+"""Folders whose tests are about the database itself, so that each kind of it is always tried."""
+
+
+def _choose_databases(config: pytest.Config, items: list[pytest.Item]) -> None:
+    kind = os.environ.get("GARAZA_TEST_DATABASE", "")
+    assert kind in {"", "sqlite", "postgresql", "both"}, f"GARAZA_TEST_DATABASE={kind}"
+    wanted = [_is_wanted(item, kind) for item in items]
+    if not all(wanted):
+        config.hook.pytest_deselected(items=[item for item, keep in zip(items, wanted, strict=True) if not keep])
+        items[:] = [item for item, keep in zip(items, wanted, strict=True) if keep]
+
+
+def _is_wanted(item: pytest.Item, kind: str) -> bool:
+    parameters = (
+        item.callspec.params.values() if isinstance(item, pytest.Function) and hasattr(item, "callspec") else ()
+    )
+    needed = {value for value in parameters if value in ("sqlite", "postgresql")}
+    if not needed or kind == "both" or (not kind and item.path.parent.name in _ON_BOTH):
+        return True
+    return needed == {kind or "sqlite"}
 
 
 @pytest.hookimpl(trylast=True)

@@ -60,9 +60,14 @@ class Parts:
         return Sweeper(self.database, self.jobs, dispatcher, changes)
 
     def supervisor(self) -> Supervisor:
-        """Of the embedded worker."""
+        """Of the embedded worker. Makes the data directory where there is none. Blocks.
+
+        Raises:
+            OSError: it can't be written to.
+        """
+        self.data.create()
         command = [*self.worker_command, "--data-dir", str(self.data.root), "--supervised"]
-        return Supervisor(self.database, self.jobs, command)
+        return Supervisor(self.database, self.jobs, command, self.data.name())
 
 
 def make_broker(settings: JobSettings) -> Any:

@@ -44,8 +44,8 @@ AFTER = {
 }
 """The state that each event tells of."""
 
-HOW = st.sampled_from(["failed", "failed", "failed", "completed", "hopeless", "released", "progress", "nothing new"])
-"""How an attempt goes on or ends. It takes three failures to be given up."""
+HOW = st.sampled_from(["failed", "completed", "hopeless", "released", "progress", "nothing new"])
+"""How an attempt goes on or ends."""
 
 
 @dataclass
@@ -125,10 +125,6 @@ class LifeCycle(RuleBasedStateMachine):
         # Few, so that much happens to each.
         return multiple(self.create(), self.create(), self.create())
 
-    @rule(target=jobs, job_id=consumes(jobs))
-    def another_instead(self, job_id: str) -> str:
-        return self.create()
-
     def create(self) -> str:
         job_id = new_id()
         self.write(self.service.create, job_id, "room.mp4", {})
@@ -162,6 +158,9 @@ class LifeCycle(RuleBasedStateMachine):
             self.ask(job_id, priority, None)
 
     @rule(job_id=jobs)
+    def cancel_one(self, job_id: str) -> None:
+        self.cancel(job_id)
+
     def cancel(self, job_id: str) -> None:
         model = self.models[job_id]
         code = self.refused(self.service.cancel, job_id)
@@ -174,9 +173,24 @@ class LifeCycle(RuleBasedStateMachine):
         else:
             assert code == (None if model.state is JobState.CANCELLED else "not_processing")
 
-    @rule(job_id=jobs)
+    @rule(target=jobs, job_id=consumes(jobs), then=st.sampled_from(["ask", "cancel", "claim", "finish"]))
+    def another_instead(self, job_id: str, then: str) -> str:
+        """The one that is deleted is good for nothing any more."""
+        self.delete(job_id)
+        match then:
+            case "ask":
+                self.ask(job_id, 0, None)
+            case "cancel":
+                self.cancel(job_id)
+            case "claim":
+                self.claim_job(job_id)
+            case "finish":
+                self.finish_deleted(job_id)
+        return self.create()
+
     def delete(self, job_id: str) -> None:
         model = self.models[job_id]
+        assert not self.write(self.service.finish_deleted, job_id), "it isn't marked"
         assert self.write(self.service.mark_deleted, job_id) is not model.deleted
         if model.state in {JobState.QUEUED, JobState.RUNNING}:
             self.stop(model)
@@ -189,13 +203,10 @@ class LifeCycle(RuleBasedStateMachine):
         model.state = JobState.CANCELLED
         model.events.append("cancelled")
 
-    @rule(job_id=jobs)
     def finish_deleted(self, job_id: str) -> None:
         model = self.models[job_id]
-        assert self.write(self.service.finish_deleted, job_id) is (model.deleted and not model.gone)
-        if model.deleted:
-            # Nothing is left to be held against; claims on it are void for ever.
-            model.gone, model.events, model.outcomes = True, [], []
+        assert self.write(self.service.finish_deleted, job_id)
+        model.gone, model.events, model.outcomes = True, [], []
 
     # Workers -------------------------------------------------------------------------------------------------------
 
@@ -213,6 +224,9 @@ class LifeCycle(RuleBasedStateMachine):
             self.begin_attempt(claim)
 
     @rule(job_id=jobs)
+    def claim_certain(self, job_id: str) -> None:
+        self.claim_job(job_id)
+
     def claim_job(self, job_id: str) -> None:
         claim = self.write(self.service.claim_job, "w", job_id)
         assert (claim is not None) == self.is_due(self.models[job_id])
@@ -231,29 +245,41 @@ class LifeCycle(RuleBasedStateMachine):
         model.outcomes.append(None)
         self.issued.append(claim)
 
-    @rule(lost=st.booleans())
-    def an_attempt_goes_wrong(self, lost: bool) -> None:
-        """The way to the last attempt is long; here it goes on by a step, at the job that comes up next."""
+    @rule(times=st.integers(1, 3))
+    def attempts_fail(self, times: int) -> None:
+        """The way to the last attempt is long otherwise."""
+        for _ in range(times):
+            if claim := self.claim_next():
+                self.fail(claim, permanent=False)
+
+    @rule(how=st.sampled_from(["completed", "failed", "released", "progress"]))
+    def a_worker_is_overtaken(self, how: str) -> None:
+        if claim := self.claim_next():
+            self.clock.now += SETTINGS.lease_seconds
+            self.claim(3)
+            self.say(claim, how)
+
+    def claim_next(self) -> Claim | None:
+        """The one that comes up next, be it only later."""
         queued = [model.available_at for model in self.models.values() if model.state is JobState.QUEUED]
         self.clock.now = max(self.clock.now, min(queued, default=0))
         before = len(self.issued)
         self.claim(1)
-        if lost:
-            self.clock.now += SETTINGS.lease_seconds
-        elif len(self.issued) > before:
-            self.fail(self.issued[-1], permanent=False)
+        return self.issued[-1] if len(self.issued) > before else None
 
     @rule(data=st.data(), how=HOW)
     def somebody_at_work_says(self, data: st.DataObject, how: str) -> None:
-        """Most claims that there ever were are void; here is one that isn't."""
         holding = [claim for claim in self.issued if self.models[claim.job_id].holds(claim)]
         if holding:
             self.say(data.draw(st.sampled_from(holding)), how)
 
-    @rule(data=st.data(), how=HOW)
-    def somebody_says(self, data: st.DataObject, how: str) -> None:
-        if self.issued:
-            self.say(data.draw(st.sampled_from(self.issued)), how)
+    @rule(data=st.data(), how=st.sampled_from(["completed", "failed", "released", "progress"]))
+    def somebody_who_is_late_says(self, data: st.DataObject, how: str) -> None:
+        void = [claim for claim in self.issued if not self.models[claim.job_id].holds(claim)]
+        running = [claim for claim in void if self.models[claim.job_id].state is JobState.RUNNING]
+        # Of a job that somebody else is at, if there is one: there it would do harm.
+        if candidates := running or void:
+            self.say(data.draw(st.sampled_from(candidates)), how)
 
     def say(self, claim: Claim, how: str) -> None:
         match how:

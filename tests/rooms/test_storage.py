@@ -96,8 +96,8 @@ async def test_a_guests_scan_counts_for_everybody_who_keeps_it(world: World) -> 
     await anna.save(job_id)
     await berta.save(job_id)
     assert (await world.used(anna.id), await world.used(berta.id)) == (job.result_bytes, job.result_bytes)
-    async with world.database.read() as session:
-        assert await world.jobs.guest_storage(session, "somewhere") == job.result_bytes + job.upload_bytes
+    async with world.database.write() as session:
+        assert await world.jobs.lock_guest_storage(session, "somewhere") == job.result_bytes + job.upload_bytes
     await anna.delete_room(room["id"])
     assert await world.used(anna.id) == job.result_bytes, "the other room keeps it"
 

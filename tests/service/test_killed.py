@@ -122,5 +122,6 @@ def test_work_that_hangs_is_stopped_and_told_of(start_server: StartServer) -> No
     server.process_scan(job_id)
     status = server.until(job_id, "failed")
     assert (status["failure"]["reason"], status["attempts"]) == ("took_too_long", 1)
-    eventually(lambda: is_gone(server.attempt(job_id, 1)["pid"]), "the work is stopped")
+    # On a slow machine the time is over before the work has begun.
+    eventually(lambda: all(is_gone(attempt["pid"]) for attempt in server.attempts(job_id)), "the work is stopped")
     assert server.names("work") == []

@@ -26,6 +26,8 @@ class Job(Base):
         Index("ix_jobs_user_id_created_at", "user_id", "created_at", "id"),
         # Everybody's list.
         Index("ix_jobs_created_at", "created_at", "id"),
+        # Guests' scans, the oldest first: those that go when the disk is full.
+        partial_index("ix_jobs_guests_created_at", "created_at", "id", where="user_id IS NULL"),
         # What somebody's files take.
         Index("ix_jobs_user_id_bytes", "user_id", "upload_bytes", "result_bytes"),
         partial_index("ix_jobs_guest", "guest", "upload_bytes", "result_bytes", where="guest IS NOT NULL"),

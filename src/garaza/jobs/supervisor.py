@@ -20,16 +20,19 @@ _STEADY_SECONDS = 60.0
 """A worker that lived so long counts as healthy: the next pause is short again."""
 _STOP_SECONDS = 5.0
 
-OWNER_PREFIX = "embedded-"
-
 
 class Supervisor:
     """One worker process, started again whenever it ends.
 
     Its leases are released as soon as its end is seen, so a killed worker costs no waiting for a lease to expire.
+
+    Args:
+        place: a name of the data directory that no other one on this database has: the workers of another service are
+            alive and well, and are not to lose their leases when this one starts.
     """
 
-    def __init__(self, database: Database, jobs: JobService, command: list[str]) -> None:
+    def __init__(self, database: Database, jobs: JobService, command: list[str], place: str) -> None:
+        self._owner_prefix = f"embedded-{place}-"
         self._database = database
         self._jobs = jobs
         self._command = command
@@ -44,7 +47,7 @@ class Supervisor:
 
     async def start(self) -> None:
         """Begin. Leases left by an earlier life of this data directory are released first."""
-        await self._release(OWNER_PREFIX)
+        await self._release(self._owner_prefix)
         self._task = asyncio.create_task(self._keep_running())
 
     async def stop(self) -> None:
@@ -62,14 +65,14 @@ class Supervisor:
             except TimeoutError:
                 self._process.kill()
                 await self._process.wait()
-        await self._release(OWNER_PREFIX)
+        await self._release(self._owner_prefix)
 
     async def _keep_running(self) -> None:
         pause = _FIRST_PAUSE_SECONDS
         while True:
             began = time.monotonic()
             try:
-                await self._run_one(OWNER_PREFIX + new_id())
+                await self._run_one(self._owner_prefix + new_id())
             except OSError:
                 # No memory or no process number left: both pass.
                 logger.exception("could not start a worker")

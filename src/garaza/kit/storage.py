@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from garaza.kit.ids import new_id
+from garaza.kit.ids import is_id, new_id
 
 _CHECKPOINTS = "checkpoints"
 
@@ -69,6 +69,21 @@ class DataDirectory:
         self.root.mkdir(parents=True, exist_ok=True, mode=0o700)
         for folder in (self.incoming, self.uploads, self.work, self.results, self.trash):
             folder.mkdir(exist_ok=True)
+
+    def name(self) -> str:
+        """What it is called among those that share a database: made up once, and kept in it. Blocks."""
+        kept = self.root / "name"
+        try:
+            with kept.open("x", encoding="ascii") as file:
+                file.write(new_id())
+        except FileExistsError:
+            pass
+        found = kept.read_text(encoding="ascii").strip()
+        if not is_id(found):
+            # The power went while it was written. Leases under the name that never was are nobody's.
+            kept.unlink()
+            return self.name()
+        return found
 
     def new_incoming(self) -> Path:
         """A name for a file that is being received."""

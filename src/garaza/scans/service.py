@@ -9,7 +9,7 @@ from typing import Protocol
 
 from garaza.accounts.principal import Principal
 from garaza.accounts.service import AccountService
-from garaza.errors import GarazaError, changed_meanwhile
+from garaza.errors import GarazaError, changed_meanwhile, not_found
 from garaza.jobs.models import Job
 from garaza.jobs.priorities import GUEST_PRIORITY, PRIORITIES
 from garaza.jobs.run_job import file_rows
@@ -226,7 +226,9 @@ class ScanService:
         """
         async with self._database.write() as session:
             job = await self._jobs.get(session, job_id, viewer)
-            await self._jobs.mark_deleted(session, job_id)
+            if not await self._jobs.mark_deleted(session, job_id):
+                # Somebody was faster.
+                raise not_found()
             if viewer is not None:
                 text = f"Deleted the scan {job.original_name}"
                 await self._accounts.activities.add(session, viewer.user_id, "scan_delete", text, {"job_id": job_id})

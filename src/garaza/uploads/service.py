@@ -8,8 +8,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy.exc import IntegrityError
-
 from garaza.accounts.principal import Principal
 from garaza.accounts.service import AccountService
 from garaza.errors import GarazaError, disk_full, unusable_video
@@ -120,7 +118,7 @@ class UploadService:
         if sender.account is not None:
             await quota.allow_storage(session, sender.account.user_id, more)
         else:
-            used = await self._jobs.guest_storage(session, sender.guest)
+            used = await self._jobs.lock_guest_storage(session, sender.guest)
             quota.allow_guest_storage(used, more)
 
     def _refuse_size(self, content_length: int | None) -> None:
@@ -160,18 +158,13 @@ class UploadService:
         # The file first: a row without a file would be a job that can't be done, a file without a row is swept.
         await asyncio.to_thread(_move, path, place)
         try:
-            return await self._note(job_id, received, source, sender, wishes)
-        except IntegrityError:
-            # The same upload was sent twice at once, and the other one was here first.
-            await self._data.remove(place)
-            async with self._database.read() as session:
-                earlier = await self._earlier(session, sender, wishes)
-            if earlier is None:
-                raise
-            return earlier
+            job = await self._note(job_id, received, source, sender, wishes)
         except BaseException:
             await self._data.remove(place)
             raise
+        if job.id != job_id:
+            await self._data.remove(place)
+        return job
 
     async def _note(
         self,
@@ -181,10 +174,15 @@ class UploadService:
         sender: Sender,
         wishes: Wishes,
     ) -> Job:
+        """The row of the upload, or of the earlier one that it repeats."""
         user_id = sender.account.user_id if sender.account is not None else None
         name = received.name or "video"
         async with self._database.write() as session:
             await self._allow_storage(session, sender, received.size_bytes)
+            # The same upload may have been sent twice at once. The sender is locked by now, so that the other one is
+            # either here already or will find this one.
+            if (earlier := await self._earlier(session, sender, wishes)) is not None:
+                return earlier
             job = await self._jobs.create(
                 session,
                 job_id,

@@ -144,7 +144,7 @@ def upgrade() -> None:
     )
     with op.batch_alter_table("login_sessions", schema=None) as batch_op:
         batch_op.create_index("ix_login_sessions_expires_at", ["expires_at"], unique=False)
-        batch_op.create_index("ix_login_sessions_user_id", ["user_id"], unique=False)
+        batch_op.create_index("ix_login_sessions_user_id_created_at", ["user_id", "created_at"], unique=False)
 
     op.create_table(
         "rooms",
@@ -279,6 +279,13 @@ def upgrade() -> None:
             postgresql_where=sa.text("state = 'queued'"),
         )
         batch_op.create_index("ix_jobs_created_at", ["created_at", "id"], unique=False)
+        batch_op.create_index(
+            "ix_jobs_guests_created_at",
+            ["created_at", "id"],
+            unique=False,
+            sqlite_where=sa.text("user_id IS NULL"),
+            postgresql_where=sa.text("user_id IS NULL"),
+        )
         batch_op.create_index("ix_jobs_user_id_bytes", ["user_id", "upload_bytes", "result_bytes"], unique=False)
         batch_op.create_index("ix_jobs_user_id_created_at", ["user_id", "created_at", "id"], unique=False)
         batch_op.create_index(
@@ -316,6 +323,7 @@ def downgrade() -> None:
     op.execute("DELETE FROM jobs WHERE deleted_at IS NOT NULL")
     with op.batch_alter_table("jobs", schema=None) as batch_op:
         batch_op.drop_index("ix_jobs_created_at")
+        batch_op.drop_index("ix_jobs_guests_created_at")
         batch_op.drop_index("ix_jobs_deleted_at")
         batch_op.drop_index("ix_jobs_guest")
         batch_op.drop_index("ix_jobs_leases")
