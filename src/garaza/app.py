@@ -91,9 +91,10 @@ def create_app(settings: Settings, parts: Parts | None = None) -> FastAPI:
 
 
 def _api(parts: Parts, services: Services) -> list[APIRouter]:
-    async def process(job: Job, sender: Sender, process_key: str | None) -> int | None:
+    async def process(job: Job, sender: Sender, process_key: str | None) -> tuple[int | None, float | None]:
         asker = Asker(sender.account, sender.guest)
-        return await services.scans.process(job.id, ProcessRequest(), asker, process_key)
+        waiting = await services.scans.process(job.id, ProcessRequest(), asker, process_key)
+        return waiting.queue_position, waiting.expires_at
 
     return [
         account_routes(services.accounts),

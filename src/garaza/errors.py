@@ -24,6 +24,7 @@ from garaza.reconstruction.failures import ReconstructionFailure
 logger = logging.getLogger(__name__)
 
 MEDIA_TYPE = "application/problem+json"
+_CODES = {414: "uri_too_long", 416: "range_not_satisfiable"}
 _NO_ROOM = {errno.ENOSPC, errno.EDQUOT}
 
 
@@ -126,7 +127,8 @@ def add_handlers(app: FastAPI) -> None:
     async def http_error(_request: Request, error: HTTPException) -> JSONResponse:
         if error.status_code == _TOO_LARGE:
             return _body_too_large()
-        code = _phrase(error.status_code).lower().replace(" ", "_")
+        # What Python calls it has changed with its versions; codes are for programs, and don't.
+        code = _CODES.get(error.status_code) or _phrase(error.status_code).lower().replace(" ", "_")
         return problem(error.status_code, code, str(error.detail), dict(error.headers or {}))
 
     _add_storage_handlers(app)

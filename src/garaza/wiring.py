@@ -85,7 +85,11 @@ def database_url(settings: Settings) -> URL:
     given = settings.database.url
     if given is None:
         return sqlite_url(DataDirectory(settings.data_dir).database)
-    return make_url(given.get_secret_value()).set(drivername="postgresql")
+    url = make_url(given.get_secret_value()).set(drivername="postgresql")
+    # As all other tools call it.
+    if (mode := url.query.get("sslmode")) is not None:
+        url = url.difference_update_query(["sslmode"]).update_query_dict({"ssl": mode})
+    return url
 
 
 def pool_options(settings: DatabaseSettings, url: URL) -> PoolOptions:

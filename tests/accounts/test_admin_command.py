@@ -97,7 +97,7 @@ async def test_an_account_that_is_there_is_made_an_admin_and_keeps_its_password(
 ) -> None:
     anna = await house.register()
     for _ in range(2):
-        assert garaza(settings, "create", "ANNA@example.com", "other") == "anna@example.com is an admin."
+        assert garaza(settings, "create", "ANNA@example.com", "--promote") == "anna@example.com is an admin."
     assert (await anna.get("/admins")).json() == {"who": "anna"}
     assert (await house.login()).status_code == 200
 

@@ -25,7 +25,7 @@ from garaza.accounts.tokens import (
 from garaza.kit.ids import new_id
 from tests.accounts.house import Keys, SettableClock
 
-SESSION = new_id()
+SESSION = "0123456789ABCDEFGHIJKL"
 
 
 @pytest.fixture

@@ -248,8 +248,8 @@ async def test_bytes_on_disk_are_those_of_videos_and_results(queue: Queue) -> No
     assert await used() == 0
     job_id = await queue.add(user_id=ada.user_id, upload_bytes=100)
     await queue.add(queued=False, guest="here", upload_bytes=1000)
-    assert await queue.read(queue.jobs.guest_storage, "here") == 1000
-    assert await queue.read(queue.jobs.guest_storage, "elsewhere") == 0
+    assert await queue.write(queue.jobs.lock_guest_storage, "here") == 1000
+    assert await queue.write(queue.jobs.lock_guest_storage, "elsewhere") == 0
     await queue.write(queue.jobs.complete, await queue.claimed(), "1", [FILE, {**FILE, "path": "other"}])
     assert await used() == 110
     job = await queue.get(job_id)

@@ -13,8 +13,8 @@ import time
 from pathlib import Path
 
 from garaza.reconstruction.failures import failure_from_reason
+from garaza.reconstruction.options import Options
 from garaza.reconstruction.partial import complete_or_nothing
-from garaza.reconstruction.pipeline import Options
 from garaza.reconstruction.progress import Monitor, Stage
 from garaza.reconstruction.result import Result
 

@@ -124,4 +124,4 @@ def test_work_that_hangs_is_stopped_and_told_of(start_server: StartServer) -> No
     assert (status["failure"]["reason"], status["attempts"]) == ("took_too_long", 1)
     # On a slow machine the time is over before the work has begun.
     eventually(lambda: all(is_gone(attempt["pid"]) for attempt in server.attempts(job_id)), "the work is stopped")
-    assert server.names("work") == []
+    eventually(lambda: server.names("work") == [], "nothing is left")

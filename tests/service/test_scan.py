@@ -75,7 +75,7 @@ def test_a_scan_is_processed_and_its_result_says_everything(server: Server) -> N
         got = server.client.get(file["url"])
         assert (got.status_code, got.headers["content-type"]) == (200, file["media_type"])
     assert server.results_of(job_id) == ["1"], "one result, and nothing else"
-    assert not [name for name in server.names("work") if job_id in name]
+    eventually(lambda: not [name for name in server.names("work") if job_id in name], "nothing else is left")
 
 
 def test_depth_is_in_the_result_only_when_asked_for(server: Server, finished: str, template: Path) -> None:
@@ -240,7 +240,7 @@ def test_an_engine_that_crashes_is_tried_again_and_then_given_up(server: Server)
     assert status["failure"]["reason"] == "engine_crashed"
     assert status["attempts"] == len(server.attempts(job_id)) == 3
     assert not (server.data / "results" / job_id).exists()
-    assert not [name for name in server.names("work") if job_id in name]
+    eventually(lambda: not [name for name in server.names("work") if job_id in name], "nothing else is left")
 
 
 @pytest.mark.parametrize(

@@ -28,29 +28,36 @@ _MAX_LINE = 16_384
 
 @admin_app.command()
 def create(
-    email: Annotated[str, typer.Argument(help="Of an account that there is already, or of a new one.")],
-    username: Annotated[str, typer.Argument(help="Of the new one.")],
+    email: Annotated[str, typer.Argument(help="Of the new account, or with --promote of one that there is.")],
+    username: Annotated[str, typer.Argument(help="Of the new account.")] = "admin",
+    promote: Annotated[
+        bool, typer.Option("--promote", help="Make an account that there is already an admin, with its own password.")
+    ] = False,
     password_stdin: Annotated[
         bool,
         typer.Option("--password-stdin", help="Read the password from standard input, one line, instead of asking."),
     ] = False,
     data_dir: DataDir = None,
 ) -> None:
-    """Make an admin: a new account, or one that there is already, which keeps its name and password."""
+    """Make an admin."""
     from garaza.accounts import normalise  # noqa: PLC0415 - `garaza --help` must not wait for it
     from garaza.errors import GarazaError  # noqa: PLC0415
 
     settings = load_settings(data_dir)
     try:
         normalise.username(username)
-        promoted = _run(settings, lambda accounts, database: _promote(accounts, database, email))
-        if promoted is not None:
+        if promote:
+            promoted = _run(settings, lambda accounts, database: _promote(accounts, database, email))
+            if promoted is None:
+                refuse("There is no account with this e-mail address. Without --promote one is made.")
             typer.echo(f"{promoted.email} is an admin.")
             return
         password = normalise.password(_read_password() if password_stdin else _ask_password())
         made = _run(settings, lambda accounts, _database: accounts.create_admin(email, username, password))
     except GarazaError as error:
-        refuse(error.detail)
+        # Addresses aren't confirmed: somebody else may have been here first.
+        hint = " If you know that it is the right person's, --promote makes it an admin."
+        refuse(error.detail + (hint if error.code == "email_taken" else ""))
     typer.echo(f"Made {made.email}, an admin.")
 
 

@@ -125,8 +125,11 @@ class JobRunner:
 
     async def _work(self, claim: Claim, folder: Path, reports: Reports, heartbeat: Heartbeat) -> Result:
         def work() -> Result:
+            video = self._data.upload(claim.job_id)
+            # On this machine, that is: another worker may have it, and the work is not at fault.
+            video.stat()
             return self._reconstruct(
-                self._data.upload(claim.job_id),
+                video,
                 folder,
                 _options(claim.options),
                 reports.progress,

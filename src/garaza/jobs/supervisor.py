@@ -15,7 +15,7 @@ from garaza.kit.ids import new_id
 logger = logging.getLogger(__name__)
 
 _FIRST_PAUSE_SECONDS = 0.2
-_LONGEST_PAUSE_SECONDS = 30.0
+_LONGEST_PAUSE_SECONDS = 10.0
 _STEADY_SECONDS = 60.0
 """A worker that lived so long counts as healthy: the next pause is short again."""
 _STOP_SECONDS = 5.0

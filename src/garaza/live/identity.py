@@ -41,7 +41,7 @@ async def identify(socket: WebSocket, identify_token: Identify, patience_seconds
 def _token_in(message: str) -> str:
     try:
         parsed = json.loads(message[:_MAX_MESSAGE_LETTERS])
-    except ValueError:
+    except (ValueError, RecursionError):
         raise _unknown() from None
     token = parsed.get("token") if isinstance(parsed, dict) and parsed.get("type") == "auth" else None
     if not isinstance(token, str):

@@ -9,13 +9,14 @@ from typing import Any
 
 from fastapi import APIRouter
 from pydantic import BaseModel
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from garaza.accounts.principal import Principal
 from garaza.errors import GarazaError
 from garaza.jobs.models import JobEvent
 from garaza.jobs.service import JobService
-from garaza.kit.database import Database, ReadSession
+from garaza.kit.database import Database, DatabaseUnavailableError, ReadSession
 from garaza.live.hub import Hub
 from garaza.live.identity import Identify, identify
 from garaza.settings import LiveSettings
@@ -167,6 +168,11 @@ def make_router(
                 await _refuse(socket, error)
                 return
             except WebSocketDisconnect:
+                return
+            except (DatabaseUnavailableError, PoolTimeoutError):
+                # Clients come back by themselves, with the last event that they have.
+                with contextlib.suppress(RuntimeError, WebSocketDisconnect):
+                    await socket.close(CLOSE_TRY_LATER, "try again later")
                 return
         with contextlib.suppress(RuntimeError, WebSocketDisconnect):
             await socket.close(CLOSE_NORMAL)

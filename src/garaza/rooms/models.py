@@ -17,7 +17,7 @@ class Room(Base):
     __table_args__ = (
         Index("ix_rooms_user_id_created_at", "user_id", "created_at", "id"),
         # Whether a folder may go; and what somebody's rooms take.
-        Index("ix_rooms_job_id_version", "job_id", "version"),
+        Index("ix_rooms_job_id_version_user_id", "job_id", "version", "user_id"),
         partial_index("ix_rooms_deleted_at", "deleted_at", where="deleted_at IS NOT NULL"),
         {"sqlite_autoincrement": True},
     )

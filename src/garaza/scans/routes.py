@@ -8,6 +8,7 @@ from fastapi import APIRouter, Header, Query, Request, Response
 from starlette.responses import StreamingResponse
 
 from garaza.accounts.dependencies import GUESTS_TOO, MaybeUser
+from garaza.errors import GarazaError
 from garaza.jobs.idempotency import IDEMPOTENCY_KEY
 from garaza.jobs.service import JobService
 from garaza.kit.client_address import digest_of
@@ -49,8 +50,8 @@ def make_router(scans: ScanService, jobs: JobService, data: DataDirectory) -> AP
         is the request that began it, sent again.
         """
         asker = Asker(account, digest_of(request))
-        position = await scans.process(job_id, wishes or ProcessRequest(), asker, idempotency_key)
-        return ProcessAnswer(job_id=job_id, queue_position=position)
+        waiting = await scans.process(job_id, wishes or ProcessRequest(), asker, idempotency_key)
+        return ProcessAnswer(job_id=job_id, queue_position=waiting.queue_position)
 
     @router.get("/status/{job_id}", summary="How far is it?", openapi_extra=GUESTS_TOO)
     async def status(job_id: str, account: MaybeUser, session: Reading) -> StatusAnswer:
@@ -62,7 +63,10 @@ def make_router(scans: ScanService, jobs: JobService, data: DataDirectory) -> AP
         session: Reading,
         ids: Annotated[str, Query(max_length=23 * MAX_IDS, description="Up to 100 ids, with commas between.")],
     ) -> list[StatusAnswer]:
-        return await scans.statuses(session, ids.split(",")[:MAX_IDS], account)
+        wanted = ids.split(",")
+        if len(wanted) > MAX_IDS:
+            raise GarazaError(422, "too_many_ids", f"Ask for {MAX_IDS} scans at most at a time.")
+        return await scans.statuses(session, wanted, account)
 
     @router.get("/result/{job_id}", summary="What came out", openapi_extra=GUESTS_TOO, response_model=ResultAnswer)
     async def result(

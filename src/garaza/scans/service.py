@@ -52,6 +52,14 @@ class Asker:
         return PRIORITIES[self.account.plan] if self.account is not None else GUEST_PRIORITY
 
 
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """A scan that was asked for."""
+
+    queue_position: int | None
+    expires_at: float | None
+
+
 class Removal(Protocol):
     """What is deleted loses its files, unless a room keeps them, and then its row."""
 
@@ -89,8 +97,8 @@ class ScanService:
         request: ProcessRequest,
         asker: Asker,
         process_key: str | None = None,
-    ) -> int | None:
-        """Queue it and count it; returns its place in the queue. Owns its transaction.
+    ) -> Waiting:
+        """Queue it and count it. Owns its transaction.
 
         Raises:
             GarazaError: 403 when the asker has no scans left, 404, 409, 422 for an engine that isn't installed, 503
@@ -111,7 +119,7 @@ class ScanService:
             )
             if not asked.already:
                 await self._count(session, asked.job, asker)
-            return await self._jobs.queue_position(session, asked.job)
+            return Waiting(await self._jobs.queue_position(session, asked.job), asked.job.expires_at)
 
     async def _count(self, session: WriteSession, job: Job, asker: Asker) -> None:
         """Charge whoever asks. A scan is counted once, however often it is tried."""

@@ -17,8 +17,8 @@ from garaza.uploads.schemas import NotProcessed, UploadAnswer
 from garaza.uploads.service import Sender, UploadService, Wishes
 from garaza.webhooks.address import WebhookAddress
 
-Process = Callable[[Job, Sender, str | None], Awaitable[int | None]]
-"""Queues a job with what is usual, under an idempotency key; gives its place in the queue."""
+Process = Callable[[Job, Sender, str | None], Awaitable[tuple[int | None, float | None]]]
+"""Queues a job with what is usual, under an idempotency key; gives its place in the queue, and when it expires now."""
 
 _FORM = {
     "requestBody": {
@@ -77,10 +77,10 @@ def make_router(uploads: UploadService, process: Process) -> APIRouter:
     return router
 
 
-async def _process(answer: UploadAnswer, processing: Awaitable[int | None]) -> None:
+async def _process(answer: UploadAnswer, processing: Awaitable[tuple[int | None, float | None]]) -> None:
     """The video is here and stays here, whatever becomes of the wish to process it."""
     try:
-        answer.queue_position = await processing
+        answer.queue_position, answer.expires_at = await processing
     except GarazaError as error:
         answer.not_processed = NotProcessed(code=error.code, detail=error.detail)
     else:

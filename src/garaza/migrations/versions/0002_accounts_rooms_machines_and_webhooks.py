@@ -176,7 +176,7 @@ def upgrade() -> None:
             sqlite_where=sa.text("deleted_at IS NOT NULL"),
             postgresql_where=sa.text("deleted_at IS NOT NULL"),
         )
-        batch_op.create_index("ix_rooms_job_id_version", ["job_id", "version"], unique=False)
+        batch_op.create_index("ix_rooms_job_id_version_user_id", ["job_id", "version", "user_id"], unique=False)
         batch_op.create_index("ix_rooms_user_id_created_at", ["user_id", "created_at", "id"], unique=False)
 
     op.create_table(
