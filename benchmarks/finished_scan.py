@@ -40,16 +40,17 @@ def add_finished_scan(data_dir: Path, write: Write) -> str:
 
 
 async def _add(data_dir: Path, write: Write) -> str:
-    def reconstruct(_source: Path, out: Path, _options: Options, *_: Any) -> Result:
+    def reconstruct(_source: Path, out: Path, _options: Options, *_: Any, **_more: Any) -> Result:
         out.mkdir()
         return write(out)
 
     parts = replace(make_parts(Settings(data_dir=data_dir)), reconstruct=reconstruct)
     await asyncio.to_thread(prepare, parts)
     job_id = new_id()
+    parts.data.upload(job_id).touch()
     try:
         async with parts.database.write() as session:
-            await parts.jobs.create(session, job_id, "room.mp4", {}, None)
+            await parts.jobs.create(session, job_id, "room.mp4", {})
             await parts.jobs.ask(session, job_id, ProcessRequest().model_dump(mode="json"))
             claim = await parts.jobs.claim(session, "benchmark")
         assert claim is not None

@@ -36,6 +36,8 @@ Visit = Callable[..., Visitor]
 
 def find_chromium() -> str | None:
     if named := os.environ.get("GARAZA_CHROMIUM"):
+        if named == "none":
+            return None
         found = shutil.which(named)
         assert found is not None, f"GARAZA_CHROMIUM={named} is no program"
         return found

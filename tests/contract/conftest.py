@@ -1,0 +1,8 @@
+"""Suites that are run against every adapter of a port."""
+
+from __future__ import annotations
+
+from tests.accounts.conftest import anyio_backend, empty_file
+from tests.servers.fixtures import postgres, valkey
+
+__all__ = ["anyio_backend", "empty_file", "postgres", "valkey"]

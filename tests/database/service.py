@@ -1,0 +1,206 @@
+"""The whole application in this process, whose calls and queries are noted."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import shutil
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+import httpx2
+from pydantic import SecretStr
+from sqlalchemy import URL
+
+from garaza.app import create_app
+from garaza.jobs.claims import Claim
+from garaza.jobs.run_job import file_rows
+from garaza.jobs.upkeep import JobUpkeep
+from garaza.kit.ids import new_id
+from garaza.reconstruction.result import Result
+from garaza.services import make_services
+from garaza.settings import AccountSettings, DatabaseSettings, JobSettings, Settings, UploadSettings, WebhookSettings
+from garaza.wiring import make_parts
+from tests.database.recorder import Recorder
+from tests.database.seed import NOW, PASSWORD
+
+logging.getLogger("httpx2").setLevel(logging.WARNING)
+
+ADDRESS = "http://garaza.test"
+
+
+class Clock:
+    now = NOW
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One that was answered, and what it asked the database."""
+
+    route: str
+    who: str
+    parameters: Mapping[str, Any]
+    statements: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """Somebody who has signed in."""
+
+    id: int
+    name: str
+    token: str
+
+    @property
+    def user_id(self) -> int:
+        return self.id
+
+    @property
+    def is_admin(self) -> bool:
+        return False
+
+
+def settings_for(url: URL, data_dir: Path) -> Settings:
+    """Limits are so high that nobody meets them."""
+    server = url.get_backend_name() != "sqlite"
+    return Settings(
+        data_dir=data_dir,
+        database=DatabaseSettings(url=SecretStr(url.render_as_string(hide_password=False)) if server else None),
+        jobs=JobSettings(embedded_worker=False, max_queued=1_000_000),
+        accounts=AccountSettings(guests=True, guest_scans_per_day=1000, guest_storage_bytes=-1),
+        uploads=UploadSettings(min_free_bytes=0),
+        webhooks=WebhookSettings(allow_private_addresses=True),
+    )
+
+
+@dataclass
+class Service:
+    """On a database that has all tables; in the folder `settings.data_dir` where it is a file."""
+
+    settings: Settings
+    template: Path
+    """A result's folder."""
+    clip: bytes
+    clock: Clock = field(default_factory=Clock)
+    calls: list[Call] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.parts = make_parts(self.settings, self.clock)
+        self.data, self.database, self.jobs = self.parts.data, self.parts.database, self.parts.jobs
+        self.app = create_app(self.settings, self.parts)
+        # What runs beside the routes; the application has another set of these, which is as good.
+        self.services = make_services(self.parts)
+        self.upkeep = JobUpkeep(self.clock, self.parts.webhooks.on_end)
+        self.recorder = Recorder(self.database)
+        self.client = httpx2.AsyncClient(transport=httpx2.ASGITransport(app=self.app), base_url=ADDRESS)
+
+    async def close(self) -> None:
+        await self.client.aclose()
+        self.services.accounts.close()
+        self.app.state.accounts.close()
+        await self.database.close()
+
+    # Calls -------------------------------------------------------------------------------------------------------
+
+    async def call(
+        self, route: str, who: Person | None = None, *, path: Mapping[str, Any] | None = None, **options: Any
+    ) -> httpx2.Response:
+        """`route`: "GET /api/rooms/{room_id}", whose places are filled from `path`. It has to succeed."""
+        method, template = route.split(" ")
+        place = template.replace(":path}", "}").format(**{name: quote(str(v)) for name, v in (path or {}).items()})
+        headers = {**({"Authorization": f"Bearer {who.token}"} if who else {}), **options.pop("headers", {})}
+        self.recorder.who = who.name if who else "guest"
+        before = len(self.recorder.statements)
+        answer = await self.client.request(method, place, headers=headers, **options)
+        assert answer.is_success, (route, answer.status_code, answer.text)
+        parameters = options.get("params") or {}
+        self.calls.append(Call(route, self.recorder.who, parameters, tuple(self.recorder.statements[before:])))
+        return answer
+
+    async def sign_in(self, user_id: int, name: str) -> Person:
+        """As an account of the seed."""
+        body = {"email": f"user{user_id}@example.com", "password": PASSWORD}
+        answer = await self.call("POST /api/auth/login", json=body)
+        return Person(user_id, name, answer.json()["access_token"])
+
+    async def register(self, name: str) -> Person:
+        body = {"email": f"{name}@example.org", "username": name, "password": PASSWORD}
+        answer = (await self.call("POST /api/auth/register", json=body)).json()
+        return Person(answer["user"]["id"], name, answer["access_token"])
+
+    async def follow(self, job_id: str, who: Person | None) -> list[dict[str, Any]]:
+        """What a WebSocket says until it is closed."""
+        sent: list[dict[str, Any]] = []
+        first = [{"type": "websocket.connect"}]
+
+        async def receive() -> dict[str, Any]:
+            if not first:
+                await asyncio.Event().wait()
+            return first.pop()
+
+        async def send(message: Any) -> None:
+            sent.append(dict(message))
+
+        headers = [(b"authorization", f"Bearer {who.token}".encode())] if who else []
+        scope = {
+            "type": "websocket",
+            "asgi": {"version": "3.0"},
+            "http_version": "1.1",
+            "scheme": "ws",
+            "path": f"/ws/{job_id}",
+            "raw_path": f"/ws/{job_id}".encode(),
+            "root_path": "",
+            "query_string": b"last_event_id=0",
+            "headers": headers,
+            "client": ("127.0.0.1", 1),
+            "server": ("garaza.test", 80),
+            "subprotocols": [],
+            "state": {},
+        }
+        self.recorder.who = who.name if who else "guest"
+        before = len(self.recorder.statements)
+        await self.app(scope, receive, send)
+        self.calls.append(Call("WS /ws/{job_id}", self.recorder.who, {}, tuple(self.recorder.statements[before:])))
+        return sent
+
+    # Scans without their work ------------------------------------------------------------------------------------
+
+    async def uploaded(self, owner: Person | None = None, **about: Any) -> str:
+        job_id = new_id()
+        self.data.upload(job_id).write_bytes(b"a video")
+        about = {
+            "upload_bytes": 7,
+            "user_id": owner.id if owner else None,
+            "guest": None if owner else "0" * 64,
+        } | about
+        async with self.database.write() as session:
+            await self.jobs.create(session, job_id, "room.mp4", {}, self.clock() + 3600, **about)
+        return job_id
+
+    async def queued(self, owner: Person | None = None, **about: Any) -> str:
+        job_id = await self.uploaded(owner, **about)
+        async with self.database.write() as session:
+            await self.jobs.ask(session, job_id, {"quality": "draft"}, viewer=owner)
+        return job_id
+
+    async def running(self, owner: Person | None = None, **about: Any) -> Claim:
+        job_id = await self.queued(owner, **about)
+        async with self.database.write() as session:
+            claim = await self.jobs.claim_job(session, "worker-of-tests", job_id)
+        assert claim is not None
+        return claim
+
+    async def finished(self, owner: Person | None = None, **about: Any) -> str:
+        claim = await self.running(owner, **about)
+        folder = self.data.result(claim.job_id, str(claim.fence))
+        shutil.copytree(self.template, folder)
+        rows = file_rows(folder, Result.read(folder))
+        async with self.database.write() as session:
+            assert await self.jobs.complete(session, claim, str(claim.fence), rows)
+        return claim.job_id

@@ -1,0 +1,99 @@
+"""Every query that the application makes is served by an index, whoever's rows it is about; and every index serves.
+
+`tour` calls everything once, on a database with many rows. Nothing is listed here by hand: a route that isn't called, a
+line of SQL that didn't run, a list's filter without a value, or a table without rows fails a test.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from garaza.kit.models import Base
+from garaza.kit.pagination import COUNTED_ROWS, DEEPEST_ROW, MAX_PAGE_SIZE
+from tests.database.allowances import ALLOWED, SMALL_TABLES, Allowance
+from tests.database.conftest import KINDS, MakeTour
+from tests.database.plans import Plan
+from tests.database.seed import LARGE, SMALL
+from tests.database.tour.whole import Tour
+
+LIMIT = 1000
+"""Rows that a query may sort, or read and throw away: as many as housekeeping takes at a time."""
+DEEPEST = DEEPEST_ROW + MAX_PAGE_SIZE
+"""Rows that a numbered page may reach. Sorting so many can be cheaper than walking along an index, and PostgreSQL knows
+when."""
+READ_LIMIT = 2 * (COUNTED_ROWS + DEEPEST)
+"""Rows that a query may read: twice as many as the deepest of numbered pages, with its count, is made of."""
+
+
+def test_no_query_reads_or_sorts_a_big_table(tour: Tour) -> None:
+    found = [
+        f"{asked.place} (of {asked.who}) {what} {table}:\n{asked.statement}\n{asked.parameters}\n{plan.text}"
+        for asked, plan in tour.plans
+        for what, table in _faults(plan)
+        if _allowance(asked.place, what, table) is None
+    ]
+    assert not found, f"{len(found)} queries:\n\n" + "\n\n".join(found)
+
+
+def _faults(plan: Plan) -> Iterator[tuple[str, str]]:
+    """What it does, and with which table."""
+    for table in plan.scanned - SMALL_TABLES:
+        yield "scans", table
+    if plan.read > READ_LIMIT:
+        yield "reads", ""
+    if plan.sorted > 2 * DEEPEST:
+        yield "sorts", ""
+    if plan.wasted > LIMIT + (plan.read - plan.wasted):
+        yield "wastes", ""
+
+
+def _allowance(place: str, what: str, table: str) -> Allowance | None:
+    return next((one for one in ALLOWED if (one.place, one.what, one.table) == (place, what, table)), None)
+
+
+def test_every_allowance_is_needed(make_tour: MakeTour) -> None:
+    used = {
+        _allowance(asked.place, what, table)
+        for kind in KINDS
+        for asked, plan in make_tour(kind, SMALL).plans
+        for what, table in _faults(plan)
+    }
+    assert [one for one in ALLOWED if one not in used] == []
+
+
+def test_every_line_that_makes_sql_has_run(make_tour: MakeTour) -> None:
+    """On one of the two: some lines are for one alone."""
+    unseen = set.intersection(*(make_tour(kind, SMALL).unseen for kind in KINDS))
+    assert sorted(unseen) == [], "extend tests/database/tour"
+
+
+def test_every_route_was_called(tour: Tour) -> None:
+    called = {call.route for call in tour.calls}
+    # Its parts have names that the build chooses, and no SQL.
+    page = {"GET /page/{name}", "HEAD /page/{name}"}
+    assert sorted(tour.routes - called - page) == [], "extend tests/database/tour"
+
+
+def test_every_index_serves_a_query(make_tour: MakeTour) -> None:
+    served = {index for kind in KINDS for _, plan in make_tour(kind, SMALL).plans for index in plan.indexes}
+    # Unique ones decide who was first.
+    made = {index.name for table in Base.metadata.tables.values() for index in table.indexes if not index.unique}
+    assert sorted(made - served) == []
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", KINDS)
+def test_what_a_query_reads_does_not_grow_with_the_tables(make_tour: MakeTour, kind: str) -> None:
+    """Twenty times the rows, and what pages reach is bounded: whatever reads much more reads without end."""
+    small, large = (_most_read(make_tour(kind, size)) for size in (SMALL, LARGE))
+    grown = {place: (small[place], read) for place, read in large.items() if read > 3 * small[place] + READ_LIMIT}
+    assert grown == {}
+
+
+def _most_read(tour: Tour) -> dict[str, int]:
+    most: dict[str, int] = {}
+    for asked, plan in tour.plans:
+        most[asked.place] = max(most.get(asked.place, 0), plan.read)
+    return most
