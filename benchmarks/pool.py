@@ -1,4 +1,4 @@
-# ruff: noqa: E501, TRY301, SIM117 - being written
+# ruff: noqa: SIM117 - being written
 """The pool of connections: what its size is worth with 50 requests at once, and what pre-ping is worth after a restart.
 
 Before: an engine without settings, a connection for each request, and connections that nobody asks whether they live.
@@ -91,19 +91,22 @@ async def _rates(url: URL, gets: int) -> dict[str, float]:
     """Gets a second, by the pool."""
     best: dict[str, float] = {}
     for _ in range(_ROUNDS):
-        async with _set_up(url, pool_size=1, max_overflow=0) as one, _set_up(url, pool_size=5, max_overflow=0) as five:
-            async with _set_up(url) as chosen:
-                engines = {
-                    "none": create_async_engine(chosen.url, poolclass=NullPool),
-                    "1": one.engine,
-                    "5": five.engine,
-                    "SQLAlchemy's own": create_async_engine(chosen.url),
-                    "as set up": chosen.engine,
-                }
-                for name, engine in engines.items():
-                    await _gets(engine, _AT_ONCE)
-                    best[name] = max(best.get(name, 0), await _gets(engine, gets))
-                    await engine.dispose()
+        async with (
+            _set_up(url, pool_size=1, max_overflow=0) as one,
+            _set_up(url, pool_size=5, max_overflow=0) as five,
+            _set_up(url) as chosen,
+        ):
+            engines = {
+                "none": create_async_engine(chosen.url, poolclass=NullPool),
+                "1": one.engine,
+                "5": five.engine,
+                "SQLAlchemy's own": create_async_engine(chosen.url),
+                "as set up": chosen.engine,
+            }
+            for name, engine in engines.items():
+                await _gets(engine, _AT_ONCE)
+                best[name] = max(best.get(name, 0), await _gets(engine, gets))
+                await engine.dispose()
     return best
 
 

@@ -1,4 +1,4 @@
-# ruff: noqa: E501, TRY301, SIM117 - being written
+# ruff: noqa: E501 - being written
 """Rows as released versions wrote them, and what a newer version makes of them."""
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ class Released:
     rows: dict[str, list[Row]]
     """By table, in an order that foreign keys allow."""
     changed: Callable[..., Row]
-    """Of a table's name and a row: the columns that have other values now, or are new. With `back`, after a downgrade."""
+    """Of a table's name and a row: the columns that are new, or have other values. With `back`: after a downgrade."""
 
 
 SOURCE = {"kind": "video", "width": 320, "height": 240, "size_bytes": 123_456_789_012}

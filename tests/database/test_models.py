@@ -63,4 +63,5 @@ def _columns(index: Index) -> list[str]:
 
 
 def _condition(index: Index) -> str:
-    return str(index.dialect_options["sqlite"]["where"] or "")
+    where = index.dialect_options["sqlite"]["where"]
+    return "" if where is None else str(where)
