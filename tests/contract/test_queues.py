@@ -333,6 +333,25 @@ async def test_a_broker_that_is_away_delays_jobs_and_loses_none(
 
 
 @pytest.mark.parametrize("adapter", ["Celery"])
+async def test_a_worker_that_could_not_say_that_it_is_done_takes_the_next_job(
+    adapter: str, own_broker: tuple[Carried, Valkey]
+) -> None:
+    carried, broker = own_broker
+    carried.start_worker()
+    first = await carried.ask(held=True)
+    await carried.begun(1)
+    broker.kill()
+    carried.let_go(first)
+    await carried.done(first)
+    # Long enough for the answer to the broker to fail.
+    await asyncio.sleep(0.5)
+    broker.restart()
+    second = await carried.ask()
+    await carried.done(second)
+    assert [attempt["job"] for attempt in carried.attempts()] == [first, second]
+
+
+@pytest.mark.parametrize("adapter", ["Celery"])
 async def test_messages_that_the_broker_forgot_are_sent_again(adapter: str, own_broker: tuple[Carried, Valkey]) -> None:
     carried, broker = own_broker
     job_ids = [await carried.ask() for _ in range(3)]

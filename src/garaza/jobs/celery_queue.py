@@ -70,9 +70,12 @@ def make_celery(broker_url: str, visibility_seconds: float = 3600) -> Any:
         task_serializer="json",
         accept_content=["json"],
         task_ignore_result=True,
-        # A worker takes as many messages as it can do jobs, so that none waits behind a job while others are idle.
+        # A worker takes as many messages as it can do jobs, so that none waits behind a job while others are idle. It
+        # counts its jobs, and not the messages that it hasn't answered: those that it couldn't answer, because the
+        # broker was away, would count for ever, and it would take no other.
         task_acks_late=True,
-        worker_prefetch_multiplier=1,
+        worker_disable_prefetch=True,
+        worker_prefetch_multiplier=0,
         worker_enable_remote_control=False,
         worker_redirect_stdouts=False,
     )
