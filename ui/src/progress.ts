@@ -35,7 +35,15 @@ export function showProgress(main: HTMLElement, status: Status, ended: () => voi
       h("ol", { class: "stages" }, ...steps),
       h("p", { class: "quiet" }, "You may close this page. The work goes on, and this browser finds it again."),
       problem,
-      h("div", { class: "row" }, h("a", { class: "button", href: "#/" }, "To the start"), deleteButton(status.job_id, status.filename, problem, "Stop and delete")),
+      h(
+        "div",
+        { class: "row" },
+        h("a", { class: "button", href: "#/" }, "To the start"),
+        deleteButton(status.job_id, status.filename, problem, "Stop and delete", {
+          stop: () => stop(),
+          begin: () => (stop = followIt()),
+        }),
+      ),
     ),
   );
   const remaining = new Remaining();
@@ -61,13 +69,16 @@ export function showProgress(main: HTMLElement, status: Status, ended: () => voi
     status.progress ?? { stage: "queued", progress: 0, current_frame: null, total_frames: null, message: "Waiting for its turn" },
     status.queue_position,
   );
-  return follow(status.job_id, {
-    onProgress: show,
-    onConnection: (connected) => {
-      lost.textContent = connected ? "" : "The connection is lost. Trying again…";
-    },
-    onEnd: ended,
-  });
+  const followIt = (): (() => void) =>
+    follow(status.job_id, {
+      onProgress: show,
+      onConnection: (connected) => {
+        lost.textContent = connected ? "" : "The connection is lost. Trying again…";
+      },
+      onEnd: ended,
+    });
+  let stop = followIt();
+  return () => stop();
 }
 
 // How long it will take at the speed seen here: clocks of server and phone need not agree.

@@ -41,10 +41,13 @@ export function showScan(main: HTMLElement, id: string): () => void {
   };
 }
 
-export async function removeScan(id: string, name: string): Promise<void> {
+async function removeScan(id: string, name: string, following?: Following): Promise<void> {
   if (!confirm(`Delete “${name}” and what was made of it?`)) return;
+  following?.stop();
   await api.remove(id).catch((error: unknown) => {
-    if (problemOf(error).status !== 404) throw error;
+    if (problemOf(error).status === 404) return;
+    following?.begin();
+    throw error;
   });
   forget(id);
   location.hash = "#/";
@@ -80,8 +83,14 @@ function beginAgain(status: api.Status, begun: () => void): HTMLElement {
   );
 }
 
-export function deleteButton(id: string, name: string, problem: HTMLElement, text = "Delete"): HTMLElement {
-  const remove = (): void => void removeScan(id, name).catch((error: unknown) => problem.replaceChildren(errorBox(error)));
+// What asks about a scan all the time: not any more once it is to be deleted, for then there is nothing to ask about.
+export interface Following {
+  stop: () => void;
+  begin: () => void;
+}
+
+export function deleteButton(id: string, name: string, problem: HTMLElement, text = "Delete", following?: Following): HTMLElement {
+  const remove = (): void => void removeScan(id, name, following).catch((error: unknown) => problem.replaceChildren(errorBox(error)));
   return h("button", { type: "button", class: "plain", click: remove }, text);
 }
 
