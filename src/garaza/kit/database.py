@@ -13,11 +13,11 @@ import sqlite3
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 from sqlalchemy import URL, event
 from sqlalchemy.engine import Connection
-from sqlalchemy.engine.interfaces import DBAPIConnection
+from sqlalchemy.engine.interfaces import DBAPIConnection, ExceptionContext
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, create_async_engine
@@ -26,11 +26,14 @@ from sqlalchemy.pool import ConnectionPoolEntry, QueuePool
 Dialect = Literal["sqlite", "postgresql"]
 
 _WRITE = "write_transaction"
+_SILENCE_SECONDS = 1.0
 _DRIVERS = {"sqlite": "sqlite+aiosqlite", "postgresql": "postgresql+asyncpg"}
 
 
 class DatabaseUnavailableError(Exception):
-    """The database can't be reached now, or went away in the middle of a transaction, which therefore never was."""
+    """The database can't be reached now, or went away in the middle of a transaction: which never was, unless it went
+    away while it was told to commit.
+    """
 
 
 class ReadSession(AsyncSession):
@@ -39,6 +42,9 @@ class ReadSession(AsyncSession):
 
 class WriteSession(ReadSession):
     """A session whose transaction may write; on SQLite it holds the write lock from its begin."""
+
+
+S = TypeVar("S", bound=AsyncSession)
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +97,7 @@ class Database:
             _prepare_sqlite(self.engine)
             self._reading = self.engine
         else:
+            _prepare_postgresql(self.engine)
             self._reading = self.engine.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
         self._writing = self.engine.execution_options(**{_WRITE: True})
         self.pool_timeouts = 0
@@ -106,7 +113,7 @@ class Database:
             DatabaseUnavailableError: it can't be reached.
             sqlalchemy.exc.TimeoutError: all connections are in use, for longer than the pool's timeout.
         """
-        async with ReadSession(self._reading, expire_on_commit=False) as session:
+        async with self._closing(ReadSession(self._reading, expire_on_commit=False)) as session:
             await self._begin(session)
             with self._outages_named():
                 yield session
@@ -119,11 +126,30 @@ class Database:
             DatabaseUnavailableError: it can't be reached.
             sqlalchemy.exc.TimeoutError: all connections are in use, for longer than the pool's timeout.
         """
-        async with WriteSession(self._writing, expire_on_commit=False) as session:
+        async with self._closing(WriteSession(self._writing, expire_on_commit=False)) as session:
             await self._begin(session)
             with self._outages_named():
                 yield session
                 await session.commit()
+
+    @asynccontextmanager
+    async def _closing(self, session: S) -> AsyncIterator[S]:
+        """Close it afterwards. A rollback that finds nobody to tell changes nothing: what was read was read, and what
+        wasn't committed is rolled back by whoever notices that this connection is gone.
+        """
+        try:
+            yield session
+        finally:
+            try:
+                # Its own way out can't be cancelled half-way.
+                async with session:
+                    pass
+            except DatabaseUnavailableError:
+                self.outages += 1
+            except DBAPIError as error:
+                if not is_outage(error):
+                    raise
+                self.outages += 1
 
     async def _begin(self, session: AsyncSession) -> None:
         """Take a connection at once, so that whatever goes wrong here can only be the database's fault."""
@@ -142,6 +168,10 @@ class Database:
         """Losing the connection inside becomes `DatabaseUnavailableError`."""
         try:
             yield
+        except DatabaseUnavailableError:
+            # A server that says nothing.
+            self.outages += 1
+            raise
         except DBAPIError as error:
             if is_outage(error):
                 self.outages += 1
@@ -212,8 +242,26 @@ def _connect_args(dialect: Dialect, pool: PoolOptions) -> dict[str, Any]:
         "idle_in_transaction_session_timeout": max(pool.statement_timeout, 60),
     }
     settings = {name: str(int(1000 * seconds)) for name, seconds in milliseconds.items()}
-    # Compiling a plan costs more than running any query of ours, which are all short.
-    return {"timeout": pool.connect_timeout, "server_settings": {**settings, "jit": "off", "timezone": "UTC"}}
+    # Compiling a plan costs more than running any query of ours, which are all short. Planning one anew costs less than
+    # a plan for all does with accounts that have a thousand times what others have. And where disks have no heads to
+    # move, an index costs what it reads; the server's default is for those that have.
+    settings |= {"jit": "off", "plan_cache_mode": "force_custom_plan", "random_page_cost": "1.1", "timezone": "UTC"}
+    return {
+        "timeout": pool.connect_timeout,
+        # For a server that is silent: one that lives has given up by then, and said so.
+        "command_timeout": pool.statement_timeout + _SILENCE_SECONDS,
+        "server_settings": settings,
+    }
+
+
+def _prepare_postgresql(engine: AsyncEngine) -> None:
+    @event.listens_for(engine.sync_engine, "handle_error")
+    def name_silence(context: ExceptionContext) -> Exception | None:
+        if not isinstance(context.original_exception, TimeoutError):
+            return None
+        # Whoever asked it next would first wait for an answer to this.
+        context.is_disconnect = True
+        return DatabaseUnavailableError("the database doesn't answer")
 
 
 def _prepare_sqlite(engine: AsyncEngine) -> None:
