@@ -1,4 +1,3 @@
-# ruff: noqa: E501, TRY301 - being written
 """Indexes, deep pages and round trips, on a database as a busy service has it after a year.
 
 Before: the same tables without the indexes, pages by OFFSET, and a query for each thing that is wanted, one by one.

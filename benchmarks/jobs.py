@@ -61,6 +61,9 @@ _BEGAN = "began"
 _WAIT_SECONDS = 0.02
 _SHORT_LEASE = {"GARAZA_JOBS__LEASE_SECONDS": "1", "GARAZA_JOBS__HEARTBEAT_SECONDS": "0.2"}
 
+_LONG_LEASE = {"GARAZA_JOBS__LEASE_SECONDS": "3600"}
+"""For who claims without ever doing anything."""
+
 
 def run(*, quick: bool, place: Path) -> Report:
     """See the module."""
@@ -301,7 +304,7 @@ async def _claimed(data_dir: Path, queued: int, workers: int, limit: int) -> _Cl
         await _fill(parts, queued)
         with ExitStack() as stack:
             arguments = ["benchmarks.jobs", str(data_dir), str(limit)]
-            claimers = [_started(stack, data_dir, arguments) for _ in range(workers)]
+            claimers = [_started(stack, data_dir, arguments, **_LONG_LEASE) for _ in range(workers)]
             for claimer in claimers:
                 assert claimer.popen.stdin is not None
                 claimer.popen.stdin.write("go\n")

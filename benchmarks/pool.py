@@ -1,4 +1,3 @@
-# ruff: noqa: SIM117 - being written
 """The pool of connections: what its size is worth with 50 requests at once, and what pre-ping is worth after a restart.
 
 Before: an engine without settings, a connection for each request, and connections that nobody asks whether they live.

@@ -99,7 +99,7 @@ class JobSettings(BaseModel):
     """How often a worker renews its lease and learns of a wish to stop."""
     poll_seconds: Annotated[float, Field(gt=0, le=60)] = 0.005
     """How often an idle worker looks whether the database has changed (SQLite; PostgreSQL tells). Every five
-    milliseconds cost 1 % of a core."""
+    milliseconds cost 2 % of a core."""
     max_attempts: Annotated[int, Field(ge=1, le=20)] = 3
     backoff_seconds: Annotated[float, Field(ge=0, le=3600)] = 2
     """Wait before the second attempt; doubled for each one after."""

@@ -208,7 +208,8 @@ async def whole_service(
     url = None if database.get_backend_name() == "sqlite" else database.render_as_string(hide_password=False)
     settings = Settings(
         data_dir=data,
-        database={"url": url},
+        # Many requests at once on a slow machine have to wait for a connection, and none is to be told so.
+        database={"url": url, "pool_timeout_seconds": 60, "busy_timeout_seconds": 60},
         jobs={"embedded_worker": False, "pressure_free_bytes": 0, **groups.pop("jobs", {})},
         uploads={"min_free_bytes": 0, **groups.pop("uploads", {})},
         **groups,

@@ -8,7 +8,7 @@ from typing import Literal
 SMALL_TABLES = {"machine_keys"}
 """A handful of programs, and a row that was put there by hand for each."""
 
-What = Literal["scans", "walks", "reads", "sorts"]
+What = Literal["scans", "reads", "sorts", "wastes"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,11 +20,30 @@ class Allowance:
     table: str
     """Empty where it isn't about one table."""
     reason: str
+    who: str = ""
+    """For this account alone; empty: for all."""
 
 
 COUNTED = "pages by number count 10,000 rows at most, and reach as deep, in the order that the table is in anyway"
 
+OWN = "a sum over what one account has; it can't be wrong or late, as a counter could"
+QUEUE = "the queue is never longer than `jobs.max_queued`, and is read in an index that holds nothing else"
+EVERY = "an operator's figure, counted in indexes alone: ten milliseconds for a hundred thousand scans"
+
 ALLOWED = [
     Allowance("accounts/repository.py:page", "scans", "users", COUNTED),
     Allowance("accounts/oversight.py:activities", "scans", "activities", COUNTED),
+    Allowance("jobs/repository.py:page", "scans", "jobs", COUNTED),
+    Allowance("jobs/repository.py:page", "wastes", "", "by state, of what one account has", who="heavy"),
+    *(
+        Allowance(f"jobs/repository.py:{name}", "wastes", "", QUEUE)
+        for name in ("queue_positions", "queue_lengths", "next_due", "published")
+    ),
+    Allowance("jobs/upkeep.py:count", "reads", "", EVERY),
+    Allowance("jobs/upkeep.py:_read", "wastes", "", "when the disk is nearly full, and then 50 at a time"),
+    *(
+        Allowance(f"accounts/repository.py:{name}", "wastes", "", OWN)
+        for name in ("value", "counters", "counters_and_latest")
+    ),
+    Allowance("rooms/repository.py:count", "wastes", "", OWN),
 ]

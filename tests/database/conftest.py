@@ -70,7 +70,3 @@ def seeded(request: pytest.FixtureRequest, kind: str, size: Size, folder: Path) 
 )
 def tour(request: pytest.FixtureRequest, make_tour: MakeTour) -> whole.Tour:
     return make_tour(*request.param)
-
-
-# They find queries that still walk big tables, and budgets that are wider than what is needed: to be mended first.
-collect_ignore_glob = ["test_*.py"]

@@ -100,7 +100,7 @@ class SqlitePlans:
             # Where it sorts a page of few it has read few.
             sorted=SORTING * read if sorts else 0,
             # It doesn't say: what is neither handed on, nor skipped or counted up to a limit.
-            wasted=max(read - limits - STEPS_OF_AN_ANSWER // STEPS_OF_A_ROW * changed, 0),
+            wasted=max(read - limits - STEPS_OF_AN_ANSWER // STEPS_OF_A_ROW * changed - 3 * len(asked.parameters), 0),
         )
 
     def _table(self, name: str, index: str | None, statement: str) -> str | None:
@@ -137,6 +137,8 @@ class SqlitePlans:
 # PostgreSQL -------------------------------------------------------------------------------------------------------
 
 _INDEXED = {"Index Scan", "Index Only Scan", "Bitmap Index Scan"}
+FEW = 1000
+"""Rows that a server with statistics may rightly read one after the other: it knows that it won't read more."""
 _PLANNING_COST = 2.5
 """What the server adds for each table to the cost of a plan that has to be made anew (1000 × cpu_operator_cost)."""
 
@@ -145,8 +147,8 @@ class PostgresPlans:
     """Of a database that has statistics.
 
     A server plans a statement for the parameters that it comes with, and, after some executions, for whatever
-    parameters, where it takes that to be as good. It can be wrong about accounts that have much more than others: so
-    that plan is executed, too.
+    parameters, where it takes that to be as good and isn't told not to. It can be wrong about accounts that have much
+    more than others: so that plan is executed, too.
     """
 
     def __init__(self, engine: AsyncEngine, *, small: bool) -> None:
@@ -163,6 +165,9 @@ class PostgresPlans:
             if self._small:
                 await connection.exec_driver_sql("SET LOCAL enable_seqscan = off")
             plan, root = await self._executed(connection, asked.statement, asked.parameters)
+            if await _setting(connection, "plan_cache_mode") == "force_custom_plan":
+                await connection.rollback()
+                return plan
             await _send(connection, f"PREPARE asked AS {asked.statement}")
             try:
                 await _send(connection, "SET LOCAL plan_cache_mode = force_generic_plan")
@@ -176,9 +181,8 @@ class PostgresPlans:
                 await _send(connection, "DEALLOCATE asked")
         return plan
 
-    @staticmethod
     async def _executed(
-        connection: AsyncConnection, statement: str, parameters: Any = None
+        self, connection: AsyncConnection, statement: str, parameters: Any = None
     ) -> tuple[Plan, dict[str, Any]]:
         """What executing it did, and the root of its plan."""
         try:
@@ -187,7 +191,7 @@ class PostgresPlans:
         except IntegrityError:
             # What was added before is there already.
             root = await _explained(connection, "FORMAT JSON", statement, parameters)
-        return _read(root), root
+        return _read(root, small=self._small), root
 
 
 async def _explained(
@@ -195,6 +199,10 @@ async def _explained(
 ) -> dict[str, Any]:
     rows = await connection.exec_driver_sql(f"EXPLAIN ({options}) {statement}", parameters)
     return dict(rows.scalar_one()[0]["Plan"])
+
+
+async def _setting(connection: AsyncConnection, name: str) -> str:
+    return str((await connection.exec_driver_sql(f"SHOW {name}")).scalar_one())
 
 
 async def _send(connection: AsyncConnection, statement: str) -> None:
@@ -223,7 +231,7 @@ def _worse(one: Plan, other: Plan) -> Plan:
     )
 
 
-def _read(root: dict[str, Any]) -> Plan:
+def _read(root: dict[str, Any], *, small: bool) -> Plan:
     scanned, walked, indexes = set(), set(), set()
     read = sorted_rows = wasted = 0
     for node in _nodes(root):
@@ -232,16 +240,17 @@ def _read(root: dict[str, Any]) -> Plan:
         if loops == 0:
             # Another way that was open to it, and wasn't taken.
             continue
-        if kind == "Seq Scan":
+        left_out = sum(node.get(f"Rows Removed by {why}", 0) for why in ("Filter", "Index Recheck", "Join Filter"))
+        seen = int((node.get("Actual Rows", 0) + left_out) * loops)
+        if kind == "Seq Scan" and (small or seen > FEW):
             scanned.add(table)
         if kind in _INDEXED:
             indexes.add(node["Index Name"])
             if "Index Cond" not in node:
                 walked.add(table or node["Index Name"])
-        left_out = sum(node.get(f"Rows Removed by {why}", 0) for why in ("Filter", "Index Recheck", "Join Filter"))
         wasted += int(left_out * loops)
         if table is not None and kind != "ModifyTable":
-            read += int((node.get("Actual Rows", 0) + left_out) * loops)
+            read += seen
         if kind in {"Sort", "Incremental Sort"}:
             sorted_rows += int(max(part.get("Actual Rows", 0) * part.get("Actual Loops", 1) for part in node["Plans"]))
     text = json.dumps(_short(root), indent=1)

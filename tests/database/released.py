@@ -1,4 +1,3 @@
-# ruff: noqa: E501 - being written
 """Rows as released versions wrote them, and what a newer version makes of them."""
 
 from __future__ import annotations

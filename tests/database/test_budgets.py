@@ -5,9 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from tests.database.budgets import BUDGETS, Budget
+from tests.database.seed import LARGE
 from tests.database.service import Call
 from tests.database.tour.lists import SIZES
 from tests.database.tour.whole import Tour
+
+FOR_LONG_LISTS = {"GET /api/admin/jobs"}
+"""Whose budget only the large database needs."""
 
 
 def test_every_call_has_a_budget(tour: Tour) -> None:
@@ -31,7 +35,7 @@ def test_every_budget_is_needed(tour: Tour) -> None:
         most[call.route] = _at_most(most.get(call.route, Budget()), _spent(call))
     tight = {route: Budget(budget.reads, budget.writes) for route, budget in BUDGETS.items() if route in most}
     loose = {route: (most[route], budget) for route, budget in tight.items() if _is_more(budget, most[route])}
-    assert loose == {}
+    assert {route: spent for route, spent in loose.items() if route not in FOR_LONG_LISTS or tour.size is LARGE} == {}
 
 
 def test_a_page_costs_the_same_however_long_it_is(tour: Tour) -> None:

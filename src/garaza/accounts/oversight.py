@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import literal_column, select
+from sqlalchemy import ColumnElement, literal_column, select
 
 from garaza.accounts.models import Activity, Role, User
 from garaza.accounts.repository import AccountRepository
@@ -52,15 +52,12 @@ class Oversight:
         Raises:
             GarazaError: 409, this is the only one.
         """
-        statement = select(User.id).where(
-            # Written out, as the partial index says it.
-            User.role == literal_column(f"'{Role.ADMIN.value}'"),
-            User.is_active.is_(True),
-            User.deleted_at.is_(None),
-        )
+        # Admins are few, and written out as the partial index says it; who else is active are many.
+        role: ColumnElement[str] = literal_column(f"'{Role.ADMIN.value}'")
+        statement = select(User.id, User.is_active).where(User.role == role, User.deleted_at.is_(None))
         # Locked, and in the same order by everybody: of two admins who demote each other the second finds itself alone.
         # PostgreSQL looks again at rows that it had to wait for.
-        admins = set(await session.scalars(statement.order_by(User.id).with_for_update(key_share=True)))
-        if admins == {user_id}:
+        admins = await session.execute(statement.order_by(User.id).with_for_update(key_share=True))
+        if {admin for admin, is_active in admins if is_active} == {user_id}:
             detail = "This is the only admin. Make somebody else one first."
             raise GarazaError(409, "last_admin", detail)

@@ -96,7 +96,11 @@ class Heartbeat:
     async def _beat(self) -> None:
         """Renew the lease, until the work is over or the claim is void."""
         failures = 0
-        while not self._over.is_set() and self.stopped not in {Stop.VOID, Stop.SILENT}:
+        while self.stopped not in {Stop.VOID, Stop.SILENT}:
+            await first_of(self._over.wait(), timeout=self._settings.heartbeat_seconds)
+            if self._over.is_set():
+                # What came last is told together with what it all came to.
+                return
             began = time.monotonic()
             report = self._reports.take()
             try:
@@ -113,4 +117,3 @@ class Heartbeat:
                 self._heard_at = began
                 if not ours:
                     self._stop(Stop.VOID)
-            await first_of(self._over.wait(), timeout=self._settings.heartbeat_seconds)

@@ -24,8 +24,11 @@ class Job(Base):
         partial_index("ix_jobs_deleted_at", "deleted_at", where="deleted_at IS NOT NULL"),
         # The owner's list, newest first.
         Index("ix_jobs_user_id_created_at", "user_id", "created_at", "id"),
-        # Everybody's list.
+        # Everybody's list: whole, by state, and of what is to be done or being done.
         Index("ix_jobs_created_at", "created_at", "id"),
+        # Of those not deleted, so that SQLite doesn't take it for queries of the queue, which has a better one.
+        partial_index("ix_jobs_state_created_at", "state", "created_at", "id", where="deleted_at IS NULL"),
+        partial_index("ix_jobs_processing_created_at", "created_at", "id", where="state IN ('queued', 'running')"),
         # Guests' scans, the oldest first: those that go when the disk is full.
         partial_index("ix_jobs_guests_created_at", "created_at", "id", where="user_id IS NULL"),
         # What somebody's files take.

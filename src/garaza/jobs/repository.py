@@ -31,7 +31,7 @@ from garaza.jobs.channels import EVENTS_CHANNEL, QUEUE_CHANNEL
 from garaza.jobs.models import Job, JobAttempt, JobEvent, JobFile
 from garaza.jobs.states import LEGAL, JobState
 from garaza.kit.database import ReadSession, WriteSession
-from garaza.kit.models import Base
+from garaza.kit.models import Base, unindexed
 from garaza.kit.pagination import Page, Paging, read_page
 
 # Tables where rows are changed: what a session has read stays as it was read until it is read again, and finding out
@@ -47,6 +47,9 @@ _CLAIMABLE_KINDS = {"queued", "retrying"}
 _QUEUED = Job.state == literal_column(f"'{JobState.QUEUED.value}'")
 _RUNNING = Job.state == literal_column(f"'{JobState.RUNNING.value}'")
 _THERE = Job.deleted_at.is_(None)
+_BEFORE_THE_END = [JobState.QUEUED.value, JobState.RUNNING.value]
+_PROCESSING = Job.state.in_([literal_column(f"'{state}'") for state in _BEFORE_THE_END])
+"""As the index says it."""
 _STORED = aliased(Job)
 """Made once, as that takes a millisecond."""
 
@@ -154,11 +157,19 @@ class JobRepository:
         wanted: Paging,
     ) -> Page[Job]:
         """The jobs of an account, or of everybody, that are there for clients; newest first."""
-        statement = select(Job).where(_THERE, _alive(now))
+        statement = select(Job).where(_alive(now))
+        wanted_states = None if states is None else [state.value for state in states]
+        if user_id is None and wanted_states == _BEFORE_THE_END:
+            # Their own index has them in the order of the list; that of each state isn't to be sorted instead.
+            statement = statement.where(_PROCESSING, unindexed(Job.deleted_at).is_(None))
+        else:
+            statement = statement.where(_THERE)
+            if wanted_states is not None:
+                # Of one account's jobs, those in some states: not of all those in some states, one account's.
+                state = Job.state if user_id is None else unindexed(Job.state)
+                statement = statement.where(state.in_(wanted_states))
         if user_id is not None:
             statement = statement.where(Job.user_id == user_id)
-        if states is not None:
-            statement = statement.where(Job.state.in_([state.value for state in states]))
         return await read_page(session, statement, (Job.created_at, Job.id), wanted)
 
     async def ids_of_user(self, session: ReadSession, user_id: int, limit: int) -> Sequence[str]:
@@ -227,7 +238,9 @@ class JobRepository:
     async def leases_of(self, session: WriteSession, owner_prefix: str) -> Sequence[tuple[str, int, int]]:
         """Id, fence and attempt of what the workers hold whose names begin so."""
         held = _lease().where(Job.lease_owner.startswith(owner_prefix, autoescape=True))
-        return [(row[0], row[1], row[2]) for row in await session.execute(held)]
+        # In the order of their ids: two who change the same ones would otherwise wait for each other. Not by the
+        # database, which would rather read all jobs in that order.
+        return sorted((row[0], row[1], row[2]) for row in await session.execute(held))
 
     async def queue_lengths(self, session: ReadSession) -> dict[str, int]:
         """Number of jobs queued and running."""

@@ -66,7 +66,9 @@ class Sweeper:
                     await asyncio.sleep(backoff(failures, _TROUBLE_SECONDS, _LONGEST_PAUSE_SECONDS))
                     continue
                 except Exception:
-                    logger.exception("could not look after waiting jobs")
+                    failures += 1
+                    if failures == 1:
+                        logger.warning("can't look after waiting jobs; trying again until it works", exc_info=True)
                     await asyncio.sleep(_TROUBLE_SECONDS)
                     continue
                 await asyncio.sleep(_SHORTEST_WAIT_SECONDS)

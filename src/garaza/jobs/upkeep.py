@@ -14,6 +14,7 @@ from garaza.jobs.repository import JobRepository
 from garaza.jobs.states import JobState
 from garaza.kit.clock import Clock
 from garaza.kit.database import ReadSession, WriteSession
+from garaza.kit.models import unindexed
 
 _THERE = Job.deleted_at.is_(None)
 _ENDED = [JobState.COMPLETED.value, JobState.FAILED.value, JobState.CANCELLED.value]
@@ -80,7 +81,7 @@ class JobUpkeep:
     async def unprocessed(self, session: ReadSession, age_seconds: float, limit: int) -> list[Stored]:
         """Videos that nobody has asked for since they came, so long ago; those whose time comes first come first."""
         before = self._clock() - age_seconds
-        asleep = and_(Job.state == JobState.UPLOADED.value, Job.created_at < before)
+        asleep = and_(unindexed(Job.state) == JobState.UPLOADED.value, Job.created_at < before)
         return await _read(session, _stored().where(asleep, _CAN_EXPIRE, _THERE).order_by(Job.expires_at).limit(limit))
 
     async def mark_resting(self, session: WriteSession, job: Stored) -> bool:
@@ -116,15 +117,17 @@ class JobUpkeep:
         return await session.scalar(select(Job.id).where(Job.id == job_id, _THERE)) is not None
 
     async def count(self, session: ReadSession) -> int:
-        """How many there are."""
-        return await session.scalar(select(func.count()).select_from(Job).where(_THERE)) or 0
+        """How many there are. In indexes alone: it grows with them, but takes a tenth of what reading them would."""
+        every, marked = (select(func.count()).select_from(Job), select(func.count(Job.deleted_at)).where(~_THERE))
+        counts = (await session.execute(select(every.scalar_subquery(), marked.scalar_subquery()))).one()
+        return int(counts[0] - counts[1])
 
     # Rows whose files are gone -----------------------------------------------------------------------------------
 
     async def after(self, session: ReadSession, job_id: str, limit: int) -> list[Stored]:
         """Jobs that need their files, in the order of their ids, from the one after `job_id` on."""
         needy = [JobState.UPLOADED.value, JobState.QUEUED.value, JobState.COMPLETED.value]
-        statement = _stored().where(Job.id > job_id, Job.state.in_(needy), _THERE).order_by(Job.id)
+        statement = _stored().where(Job.id > job_id, unindexed(Job.state).in_(needy), _THERE).order_by(Job.id)
         return await _read(session, statement.limit(limit))
 
     async def result_lost(self, session: WriteSession, job: Stored) -> bool:

@@ -57,12 +57,16 @@ class Worker:
     async def run(self) -> None:
         """Work until `stopping` is set; what is running by then is given back to the queue."""
         logger.info("worker %s begins", self._owner)
+        failures = 0
         async with self._changes:
             while not self.stopping.is_set():
                 try:
                     await self._round()
+                    failures = 0
                 except Exception:
-                    logger.exception("a worker's round failed")
+                    failures += 1
+                    if failures == 1:
+                        logger.warning("can't look for jobs; trying again until it works", exc_info=True)
                     await first_of(self.stopping.wait(), timeout=_TROUBLE_SECONDS)
             if self._running:
                 await asyncio.wait(self._running)

@@ -26,6 +26,7 @@ class Tour:
     """All that the application has, be they called or not."""
     lists: list[str]
     plans: list[tuple[Asked, Plan]]
+    size: Size
     unseen: set[str]
     """Lines of functions with SQL that haven't run."""
 
@@ -51,7 +52,7 @@ async def _make(service: Service, url: URL, size: Size) -> Tour:
     finally:
         await service.close()
     listed = [route for route, _ in lists.lists_of(service)]
-    return Tour(service.calls, routes_of(service), listed, seen, lines.missing())
+    return Tour(service.calls, routes_of(service), listed, seen, size, lines.missing())
 
 
 async def _whole(service: Service) -> None:

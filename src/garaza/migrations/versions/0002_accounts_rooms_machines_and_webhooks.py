@@ -250,6 +250,15 @@ def upgrade() -> None:
         batch_op.add_column(sa.Column("result_bytes", sa.BigInteger(), nullable=False, server_default="0"))
         batch_op.drop_index(batch_op.f("ix_jobs_claim"))
         batch_op.drop_index(batch_op.f("ix_jobs_lease"))
+        # Of those alone that expire.
+        batch_op.drop_index(batch_op.f("ix_jobs_expires_at"))
+        batch_op.create_index(
+            "ix_jobs_expires_at",
+            ["expires_at"],
+            unique=False,
+            sqlite_where=sa.text("expires_at IS NOT NULL"),
+            postgresql_where=sa.text("expires_at IS NOT NULL"),
+        )
         batch_op.create_index(
             "ix_jobs_deleted_at",
             ["deleted_at"],
@@ -279,6 +288,20 @@ def upgrade() -> None:
             postgresql_where=sa.text("state = 'queued'"),
         )
         batch_op.create_index("ix_jobs_created_at", ["created_at", "id"], unique=False)
+        batch_op.create_index(
+            "ix_jobs_state_created_at",
+            ["state", "created_at", "id"],
+            unique=False,
+            sqlite_where=sa.text("deleted_at IS NULL"),
+            postgresql_where=sa.text("deleted_at IS NULL"),
+        )
+        batch_op.create_index(
+            "ix_jobs_processing_created_at",
+            ["created_at", "id"],
+            unique=False,
+            sqlite_where=sa.text("state IN ('queued', 'running')"),
+            postgresql_where=sa.text("state IN ('queued', 'running')"),
+        )
         batch_op.create_index(
             "ix_jobs_guests_created_at",
             ["created_at", "id"],
@@ -323,6 +346,8 @@ def downgrade() -> None:
     op.execute("DELETE FROM jobs WHERE deleted_at IS NOT NULL")
     with op.batch_alter_table("jobs", schema=None) as batch_op:
         batch_op.drop_index("ix_jobs_created_at")
+        batch_op.drop_index("ix_jobs_state_created_at")
+        batch_op.drop_index("ix_jobs_processing_created_at")
         batch_op.drop_index("ix_jobs_guests_created_at")
         batch_op.drop_index("ix_jobs_deleted_at")
         batch_op.drop_index("ix_jobs_guest")
@@ -346,6 +371,8 @@ def downgrade() -> None:
         batch_op.drop_column("webhook_url")
         batch_op.drop_column("upload_bytes")
         batch_op.drop_column("result_bytes")
+        batch_op.drop_index("ix_jobs_expires_at")
+        batch_op.create_index("ix_jobs_expires_at", ["expires_at"])
         batch_op.create_index("ix_jobs_claim", ["state", "priority", "queued_at"])
         batch_op.create_index("ix_jobs_lease", ["state", "lease_expires_at"])
     op.drop_table("used_nonces")
