@@ -157,6 +157,24 @@ async def test_a_rotated_key_signs_nobody_out(here: dict[str, str], tmp_path: Pa
     await again.close()
 
 
+@pytest.mark.parametrize(("of", "file"), [("links", "share-keys.json"), ("webhooks", "signing-keys.json")])
+def test_what_an_old_key_has_signed_stays_good(here: dict[str, str], tmp_path: Path, of: str, file: str) -> None:
+    def newest() -> str:
+        keys = SigningKeys(tmp_path / file, retire_after_seconds=900)
+        return keys.outgoing()[0] if of == "webhooks" else keys.signing()[0]
+
+    garaza(here, "rotate-signing-key", "--of", of)
+    old = newest()
+    told = garaza(here, "rotate-signing-key", "--of", of)
+    assert newest() in told
+    assert newest() != old
+    keys = SigningKeys(tmp_path / file, retire_after_seconds=900)
+    known = [key["kid"] for key in keys.public_jwks()["keys"]] if of == "webhooks" else [old]
+    assert old in known
+    if of == "links":
+        assert keys.verifying(old) is not None
+
+
 def test_given_keys_are_rotated_where_they_are_given(here: dict[str, str]) -> None:
     given = {"GARAZA_ACCOUNTS__SIGNING_KEYS": "first:MTExMTExMTExMTExMTExMTExMTExMTExMTExMTExMTE="}
     assert "given by a setting" in garaza({**here, **given}, "rotate-signing-key", code=1)

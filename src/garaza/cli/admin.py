@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import sys
 from collections.abc import Awaitable, Callable
+from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import typer
@@ -61,23 +62,38 @@ def create(
     typer.echo(f"Made {made.email}, an admin.")
 
 
+class Signed(StrEnum):
+    """What the service signs."""
+
+    TOKENS = "tokens"
+    LINKS = "links"
+    WEBHOOKS = "webhooks"
+
+
 @admin_app.command()
-def rotate_signing_key(data_dir: DataDir = None) -> None:
-    """Sign tokens with a new secret from now on. Nobody is signed out: the old one is good as long as its tokens."""
+def rotate_signing_key(
+    of: Annotated[Signed, typer.Option("--of", help="What is signed with it.")] = Signed.TOKENS,
+    data_dir: DataDir = None,
+) -> None:
+    """Sign with a new key from now on. Nobody is signed out, and no link breaks: the old key goes on verifying for as
+    long as what it has signed is good.
+    """
     from garaza.kit.clock import system_clock  # noqa: PLC0415 - `garaza --help` must not wait for it
     from garaza.kit.signing_keys import SigningKeysError  # noqa: PLC0415
     from garaza.kit.storage import DataDirectory  # noqa: PLC0415
-    from garaza.wiring import make_signing_keys  # noqa: PLC0415
+    from garaza.wiring import make_share_keys, make_signing_keys  # noqa: PLC0415
 
     settings = load_settings(data_dir)
     data = DataDirectory(settings.data_dir)
     with data_errors_told(data.root):
         data.create()
         try:
-            kid = make_signing_keys(settings, data, system_clock).rotate()
+            make = make_share_keys if of is Signed.LINKS else make_signing_keys
+            keys = make(settings, data, system_clock)
+            kid = keys.rotate_outgoing() if of is Signed.WEBHOOKS else keys.rotate()
         except SigningKeysError as error:
             refuse(str(error))
-    typer.echo(f"Tokens are signed with {kid} from now on; a running service follows within seconds.")
+    typer.echo(f"{of.value.capitalize()} are signed with {kid} from now on; a running service follows within seconds.")
 
 
 async def _promote(accounts: AccountService, database: Database, email: str) -> User | None:
