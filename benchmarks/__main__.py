@@ -19,7 +19,17 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks import conditional_requests, jobs, reconstruction, response_size, uploads
+from benchmarks import (
+    accounts,
+    claims,
+    conditional_requests,
+    database,
+    jobs,
+    pool,
+    reconstruction,
+    response_size,
+    uploads,
+)
 from benchmarks.processes import ROOT
 from benchmarks.report import Facts, Report, Row, conditions, load_average
 
@@ -28,6 +38,10 @@ BENCHMARKS: dict[str, Callable[..., Report]] = {
     "response_size": response_size.run,
     "conditional_requests": conditional_requests.run,
     "jobs": jobs.run,
+    "claims": claims.run,
+    "database": database.run,
+    "pool": pool.run,
+    "accounts": accounts.run,
     "reconstruction": reconstruction.run,
 }
 NOT_QUICK = {"reconstruction"}

@@ -24,22 +24,23 @@ from benchmarks.report import Facts, Promise, Report, Row
 from garaza.accounts.models import Activity, User
 from garaza.accounts.repository import AccountRepository
 from garaza.jobs.models import Job
+from garaza.jobs.repository import JobRepository
 from garaza.jobs.service import JobService
 from garaza.kit.database import Database, ReadSession, sqlite_url
 from garaza.kit.migrate import upgrade
 from garaza.kit.pagination import Paging, Place, limit_to
 from garaza.migrations import PACKAGE
-from garaza.rooms.models import Room
-from garaza.rooms.usage import storage_used
+from garaza.rooms.usage import rooms_bytes, storage_used
 from garaza.settings import DatabaseSettings, JobSettings
 from garaza.wiring import pool_options
-from tests.database.seed import LARGE, ORDINARY, SMALL, Size, fill, job_id
+from tests.database.seed import LARGE, NOW, ORDINARY, SMALL, Size, fill, job_id
 from tests.queries import Queries
 from tests.servers.postgres import Postgres, find_programs
 
 _PAGE = 20
 _TABLES = {"users", "activities", "jobs", "rooms", "room_files", "job_files"}
-_JOBS = JobService(JobSettings())
+_JOBS = JobService(JobSettings(), clock=lambda: NOW)
+"""In the time of the rows: by now many of the scans would have expired."""
 _GOAL = 500
 """Times faster than without the index, at a million activities."""
 
@@ -90,36 +91,44 @@ def run(*, quick: bool, place: Path) -> Report:
     """See the module."""
     size = SMALL if quick else LARGE
     place.mkdir(exist_ok=True)
+    kinds: dict[str, _Found] = {}
     with _file(place) as url:
-        found = _measured(url, size, quick=quick)
-    tables = [_facts("SQLite", found)]
+        kinds["SQLite"] = _measured(url, size, quick=quick)
     if find_programs() is not None:
         with Postgres(place / "postgres.log") as server:
-            tables.append(_facts("PostgreSQL", _measured(make_url(server.new_database()), size, quick=quick)))
-    before, after = found.questions[LATEST]
+            kinds["PostgreSQL"] = _measured(make_url(server.new_database()), size, quick=quick)
+    found = kinds["SQLite"]
     depth = size.activities // 2 // _PAGE
     return Report(
         measured=f"{size.activities:,} activities, {size.users:,} accounts, {size.jobs:,} scans ({size.queued:,} wait)",
         rows=[
-            *(Row(f"SQLite: {what}", *times, "ms") for what, times in found.questions.items()),
-            Row(f"SQLite: page {depth:,} of all activities", found.offset_ms, found.cursor_ms, "ms"),
+            *(Row(f"{kind}: {LATEST}", *of.questions[LATEST], "ms") for kind, of in kinds.items()),
+            *(Row(f"SQLite: {what}", *times, "ms") for what, times in found.questions.items() if what != LATEST),
+            *(Row(f"{kind}: page {depth:,} of all", of.offset_ms, of.cursor_ms, "ms") for kind, of in kinds.items()),
             Row("SQLite: claim of a job", *found.claim_ms, "ms"),
             *(Row(f"SQLite: {what}", *times, "ms") for what, (times, _) in found.trips.items()),
             *(Row(f"round trips: {what}", *trips, "") for what, (_, trips) in found.trips.items()),
         ],
         promises=[
-            Promise(f"{LATEST}: {_GOAL} times faster with its index", before >= _GOAL * after),
-            Promise(
-                "a page by cursor costs the same wherever it is (2 times at most)",
-                found.cursor_ms <= 2 * found.first_ms,
-            ),
+            promise
+            for kind, of in kinds.items()
+            for promise in (
+                Promise(
+                    f"{kind}: {LATEST}, {_GOAL} times faster with its index",
+                    of.questions[LATEST][0] >= _GOAL * of.questions[LATEST][1],
+                ),
+                Promise(
+                    f"{kind}: a page by cursor costs the same wherever it is (2 times at most)",
+                    of.cursor_ms <= 2 * of.first_ms,
+                ),
+            )
         ],
-        facts=tables,
+        facts=[_facts(kind, of) for kind, of in kinds.items()],
         notes=[
-            f"Goals are for a million activities; this was {size.activities:,}. A page by cursor took "
-            f"{found.first_ms:.3f} ms at the start of the list and {found.cursor_ms:.3f} ms in its middle.",
-            "A statement without its index reads the whole table: how long that takes hangs on what else the disk has to "
-            "do.",
+            f"Goals are for {LARGE.activities:,} activities; this was {size.activities:,}. A page by cursor of SQLite "
+            f"took {found.first_ms:.3f} ms at the start of the list and {found.cursor_ms:.3f} ms in its middle.",
+            "A statement without its index reads the whole table: how long that takes hangs on what else the disk has "
+            "to do.",
         ],
     )
 
@@ -241,7 +250,8 @@ async def _drop(database: Database, indexes: Sequence[str]) -> None:
 # Round trips ------------------------------------------------------------------------------------------------------
 
 Way = Callable[[ReadSession], Awaitable[object]]
-_SCANS = [job_id(number) for number in range(1, 101)]
+_SCANS = [job_id(number) for number in range(101, 210) if number % 100 not in {9, 11}][:100]
+"""Without those that have expired or been deleted."""
 
 
 async def _profile_before(session: ReadSession) -> None:
@@ -249,8 +259,8 @@ async def _profile_before(session: ReadSession) -> None:
     newest = select(Activity).where(Activity.user_id == ORDINARY).order_by(Activity.created_at.desc()).limit(10)
     (await session.scalars(newest)).all()
     await session.scalar(select(func.count()).select_from(Job).where(Job.user_id == ORDINARY))
-    await session.scalar(select(func.sum(Job.upload_bytes + Job.result_bytes)).where(Job.user_id == ORDINARY))
-    await session.scalar(select(func.sum(Room.file_size_bytes)).where(Room.user_id == ORDINARY))
+    await session.scalar(select(JobRepository.stored_bytes(ORDINARY)))
+    await session.scalar(select(rooms_bytes(ORDINARY)))
 
 
 async def _profile_after(session: ReadSession) -> None:

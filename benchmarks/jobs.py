@@ -1,10 +1,9 @@
-"""The queue: how soon a job begins, how many go through, in which order, and what is left when a process is killed.
+"""The queue: how soon a job begins, how many go through, and what is left when a process is killed.
 
-Before: FastAPI's `BackgroundTasks` and a dict, as tutorials write it; and for claiming, a table as tutorials make one,
-without an index and with SQLite as it comes. After: the jobs table and the worker that `garaza worker` starts, with a
-reconstruction that has nothing to do, or waits until it may end.
+Before: FastAPI's `BackgroundTasks` and a dict, as tutorials write it. After: the jobs table and the worker that
+`garaza worker` starts, with a reconstruction that has nothing to do, or waits until it may end.
 
-Run as a module this is that worker, or somebody who only claims.
+Run as a module this is that worker.
 """
 
 from __future__ import annotations
@@ -12,29 +11,26 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import http.client
-import itertools
 import json
 import random
-import sqlite3
 import sys
 import time
 from collections import Counter
-from collections.abc import AsyncIterator, Callable
-from contextlib import ExitStack, asynccontextmanager
+from collections.abc import Callable
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import func, insert, select
+from sqlalchemy import func, select
 
-from benchmarks.processes import PATIENCE_SECONDS, Process, child, plain_service
+from benchmarks.filled_queue import add, fill, queue, start_all
+from benchmarks.processes import PATIENCE_SECONDS, Process, plain_service
 from benchmarks.report import Facts, Promise, Report, Row, percentile
 from garaza.app import prepare
 from garaza.cli.common import configure_logging
 from garaza.cli.worker import run_worker
-from garaza.jobs.claims import Claim
-from garaza.jobs.models import Job, JobEvent
-from garaza.jobs.priorities import STEPS, rank
+from garaza.jobs.models import Job, JobAttempt, JobEvent
 from garaza.jobs.states import JobState
 from garaza.kit.ids import new_id
 from garaza.reconstruction.cameras.scale import Scale
@@ -42,7 +38,6 @@ from garaza.reconstruction.frames import SourceInfo
 from garaza.reconstruction.options import Options
 from garaza.reconstruction.progress import Cancelled
 from garaza.reconstruction.result import RESULT_FILE, Result
-from garaza.scans.schemas import ProcessRequest
 from garaza.settings import Settings
 from garaza.wiring import Parts, make_parts
 
@@ -50,66 +45,57 @@ if TYPE_CHECKING:
     from fastapi import BackgroundTasks, FastAPI
 
 _PICK_UP_MS = 10
-_CLAIMS_PER_SECOND = 1000
-_TOGETHER = 16
-"""Jobs that a large worker claims at once, when it has time for so many."""
-_PLAIN_SECONDS = 2.0
 _HOLD = "hold"
 """While a file of this name is in the folder of a service, its jobs don't end."""
 _BEGAN = "began"
 """Where a reconstruction notes when it did."""
 _WAIT_SECONDS = 0.02
+_LATER_SECONDS = 3600.0
+_RECOVERY_SECONDS = 60.0
+"""After a kill: a lease, the start of a worker, and a lot of patience."""
 _SHORT_LEASE = {"GARAZA_JOBS__LEASE_SECONDS": "1", "GARAZA_JOBS__HEARTBEAT_SECONDS": "0.2"}
-
-_LONG_LEASE = {"GARAZA_JOBS__LEASE_SECONDS": "3600"}
-"""For who claims without ever doing anything."""
 
 
 def run(*, quick: bool, place: Path) -> Report:
     """See the module."""
     picked_up, through, killed, queued = (20, 40, 3, 1000) if quick else (200, 300, 10, 10_000)
     plain_waits, plain_lost = _plain(place / "plain", picked_up, killed)
-    waits, begins = asyncio.run(_waits(place / "waits", picked_up))
-    plain_rate = _plain_claims(place / "plain.db", queued)
-    claimed = [
-        (workers, limit, asyncio.run(_claimed(place / f"claims-{workers}-{limit}", queued, workers, limit)))
-        for workers in (1, 4)
-        for limit in (1, _TOGETHER)
-    ]
+    alone = asyncio.run(_waits(place / "alone", picked_up, 0))
+    beside = asyncio.run(_waits(place / "beside", picked_up, queued))
     drained = {count: asyncio.run(_drained(place / f"workers-{count}", through, count)) for count in (1, 2)}
     lost, recovery_seconds = asyncio.run(_killed(place / "killed", killed))
     twice = sum(claims > 1 for _, claims_of in drained.values() for claims in claims_of.values())
-    rates = {(workers, limit): found.rate for workers, limit, found in claimed}
+    many = f"{queued:,} queued for later"
     return Report(
-        measured=f"{picked_up} jobs one by one, {through} at once, {queued} claimed, kill -9 in the middle of {killed}",
+        measured=f"{picked_up} jobs one by one, alone and beside {many}; {through} at once; kill -9 amid {killed}",
         rows=[
-            Row("a job waits for an idle worker, p50", percentile(plain_waits, 50), percentile(waits, 50), "ms"),
-            Row("a job waits for an idle worker, p95", percentile(plain_waits, 95), percentile(waits, 95), "ms"),
-            Row("a job waits for an idle worker, p99", percentile(plain_waits, 99), percentile(waits, 99), "ms"),
-            Row("claims, one at a time", plain_rate, rates[1, 1], "a second", "more"),
-            Row(f"claims, {_TOGETHER} at a time", plain_rate, rates[1, _TOGETHER], "a second", "more"),
+            *(
+                Row(f"from asked to begun, {where}, p{percent}", *both, "ms")
+                for where, waits in (("alone", alone), (f"{queued:,} queued", beside))
+                for percent in (50, 95, 99)
+                for both in [(percentile(plain_waits, percent), percentile(waits.until_begun, percent))]
+            ),
             Row(f"jobs lost of {killed} by kill -9", plain_lost, lost, "jobs"),
         ],
         promises=[
             Promise("kill -9 loses no job", lost == 0),
-            Promise("no job is claimed twice by workers that live", twice + sum(c.twice for _, _, c in claimed) == 0),
-            Promise("jobs are claimed in their order, by however many", sum(c.disorder for _, _, c in claimed) == 0),
-            Promise(
-                f"an idle worker has a job within {_PICK_UP_MS} ms, p95",
-                percentile(waits, 95) <= _PICK_UP_MS,
-            ),
-            Promise(
-                f"{_CLAIMS_PER_SECOND} claims a second with {queued} queued, by a worker with time for {_TOGETHER}",
-                rates[1, _TOGETHER] >= _CLAIMS_PER_SECOND,
+            Promise("no job is claimed twice by workers that live", twice == 0),
+            *(
+                Promise(
+                    f"an idle worker begins an attempt within {_PICK_UP_MS} ms of its being asked for, p95, {where}",
+                    percentile(waits.until_attempt, 95) <= _PICK_UP_MS,
+                )
+                for where, waits in (("alone", alone), (f"beside {many}", beside))
             ),
         ],
         facts=[
             Facts(
-                f"Claiming {queued} queued jobs, and nothing else",
-                ["workers", "at a time", "claims/s", "claimed twice", "out of order"],
+                "Milliseconds from asked to",
+                ["", "p50", "p95", "p99"],
                 [
-                    [str(workers), str(limit), f"{found.rate:.0f}", str(found.twice), str(found.disorder)]
-                    for workers, limit, found in claimed
+                    [f"{what}, {where}", *(f"{percentile(times, percent):.1f}" for percent in (50, 95, 99))]
+                    for where, waits in (("alone", alone), (f"beside {many}", beside))
+                    for what, times in (("attempt", waits.until_attempt), ("reconstruction", waits.until_begun))
                 ],
             ),
             Facts(
@@ -123,8 +109,8 @@ def run(*, quick: bool, place: Path) -> Report:
         ],
         notes=[
             "A worker waits for a change of the database, which it looks for every "
-            f"{1000 * Settings().jobs.poll_seconds:.0f} ms. From the commit that queues a job to the first line of its "
-            f"reconstruction it took {percentile(begins, 50):.1f} ms (p50) and {percentile(begins, 95):.1f} ms (p95).",
+            f"{1000 * Settings().jobs.poll_seconds:.0f} ms. An attempt begins with the claim, its reconstruction a "
+            "little later; both from the moment that is in the job's row, before the commit that queues it.",
             f"The killed worker held a lease of 1 s (15 s by default, and none to wait for beside `garaza serve`); the "
             f"next one had done all jobs {recovery_seconds:.1f} s after the kill, its own start included.",
         ],
@@ -196,59 +182,45 @@ def _plain_ask(service: Process, method: str, path: str) -> Any:
     return None if response.status == http.client.NOT_FOUND else body
 
 
-def _plain_claims(path: Path, queued: int) -> float:
-    """Claims a second from a table without an index, each with its own commit, until a second or two are over."""
-    with contextlib.closing(sqlite3.connect(path, isolation_level=None)) as connection:
-        connection.execute("CREATE TABLE jobs (id TEXT PRIMARY KEY, state TEXT, priority INTEGER, queued_at REAL)")
-        connection.execute("BEGIN")
-        rows = [(new_id(), "queued", random.choice(STEPS), float(number)) for number in range(queued)]
-        connection.executemany("INSERT INTO jobs VALUES (?, ?, ?, ?)", rows)
-        connection.execute("COMMIT")
-        count, began = 0, time.perf_counter()
-        while count < queued and time.perf_counter() - began < _PLAIN_SECONDS:
-            connection.execute("BEGIN IMMEDIATE")
-            (job_id,) = connection.execute(
-                "SELECT id FROM jobs WHERE state = 'queued' ORDER BY priority, queued_at LIMIT 1"
-            ).fetchone()
-            connection.execute("UPDATE jobs SET state = 'running' WHERE id = ?", (job_id,))
-            connection.execute("COMMIT")
-            count += 1
-        return count / (time.perf_counter() - began)
-
-
 # After ---------------------------------------------------------------------------------------------------------------
 
 
-@asynccontextmanager
-async def _queue(data_dir: Path) -> AsyncIterator[Parts]:
-    parts = make_parts(Settings(data_dir=data_dir))
-    await asyncio.to_thread(prepare, parts)
-    try:
-        yield parts
-    finally:
-        await parts.database.close()
+async def _until(
+    parts: Parts, reached: Callable[[Counter[str]], bool], *, of: str | None = None, patience: float = PATIENCE_SECONDS
+) -> None:
+    """Wait until the number of jobs in each state is as wanted.
 
+    Args:
+        of: only this job counts.
 
-async def _add(parts: Parts, count: int) -> None:
-    """Queue jobs, in one transaction."""
-    async with parts.database.write() as session:
-        for _ in range(count):
-            job_id = new_id()
-            parts.data.upload(job_id).touch()
-            await parts.jobs.create(session, job_id, "room.mp4", {})
-            await parts.jobs.ask(session, job_id, ProcessRequest().model_dump(mode="json"))
-
-
-async def _until(parts: Parts, reached: Callable[[Counter[str]], bool]) -> None:
-    """Wait until the number of jobs in each state is as wanted, or there is no more patience."""
-    end = time.monotonic() + PATIENCE_SECONDS
+    Raises:
+        RuntimeError: a job has failed, so that waiting is no use.
+        TimeoutError: there is no more patience.
+    """
     # Only counted: reading hundreds of rows again and again would slow down those who are measured.
-    counted = select(Job.state, func.count()).group_by(Job.state)
+    counted = select(Job.state, func.count(), func.max(Job.id)).group_by(Job.state)
+    if of is not None:
+        counted = counted.where(Job.id == of)
+    end = time.monotonic() + patience
     while time.monotonic() < end:
         async with parts.database.read() as session:
-            if reached(Counter({row[0]: row[1] for row in await session.execute(counted)})):
-                return
+            rows = (await session.execute(counted)).all()
+            states = Counter({row[0]: row[1] for row in rows})
+            if states[JobState.FAILED.value]:
+                failed = next(row[2] for row in rows if row[0] == JobState.FAILED.value)
+                job = await parts.jobs.get(session, failed, any=True)
+                msg = f"job {failed} failed: {job.failure}\n{_log(parts.data.root)}"
+                raise RuntimeError(msg)
+        if reached(states):
+            return
         await asyncio.sleep(_WAIT_SECONDS)
+    msg = f"after {patience:.0f} s the jobs are {dict(states)}\n{_log(parts.data.root)}"
+    raise TimeoutError(msg)
+
+
+def _log(data_dir: Path) -> str:
+    """The end of what the workers have said."""
+    return (data_dir / "log").read_text(encoding="utf-8", errors="replace")[-4000:]
 
 
 def _all_done(states: Counter[str]) -> bool:
@@ -260,106 +232,45 @@ async def _done(parts: Parts) -> list[Job]:
         return list(await session.scalars(select(Job).where(Job.state == JobState.COMPLETED.value)))
 
 
-async def _waits(data_dir: Path, count: int) -> tuple[list[float], list[float]]:
-    """Milliseconds from the commit that queues a job to its claim, by a worker that is idle, and to its beginning."""
-    committed = []
-    async with _queue(data_dir) as parts:
+@dataclass(frozen=True, slots=True)
+class _Waits:
+    """Milliseconds since a job was asked for."""
+
+    until_attempt: list[float]
+    until_begun: list[float]
+    """Until the first line of its reconstruction."""
+
+
+async def _waits(data_dir: Path, count: int, later: int) -> _Waits:
+    """Of jobs that are asked for one by one, of an idle worker, beside so many that may not begin yet."""
+    async with queue(data_dir) as parts:
+        await fill(parts, later, _LATER_SECONDS)
         with ExitStack() as stack:
-            _start_worker(stack, data_dir)
+            _start_workers(stack, data_dir)
             for _ in range(count):
                 # At any moment between two of the worker's looks, not always just after one.
                 await asyncio.sleep(random.uniform(0, 10 * parts.settings.jobs.poll_seconds))
-                await _add(parts, 1)
-                committed.append(time.time())
-                await _until(parts, _all_done)
-        done = sorted(await _done(parts), key=lambda job: job.started_at or 0)
-        claimed = [job.started_at or 0 for job in done]
-        begun = [
-            float((parts.data.result(job.id, job.result_version or "") / _BEGAN).read_text(encoding="ascii"))
-            for job in done
-        ]
-
-    def waits(until: list[float]) -> list[float]:
-        # Never negative: the worker may see the commit before this process has returned from it.
-        return [1000 * max(0.0, end - commit) for commit, end in zip(committed, until, strict=True)]
-
-    return waits(claimed), waits(begun)
-
-
-@dataclass(frozen=True, slots=True)
-class _Claims:
-    """What came of claiming all there is."""
-
-    rate: float
-    """A second."""
-    twice: int
-    """Jobs that were claimed more than once."""
-    disorder: int
-    """Jobs that were claimed before one that should have come first."""
-
-
-async def _claimed(data_dir: Path, queued: int, workers: int, limit: int) -> _Claims:
-    """Let so many processes claim all jobs, each `limit` at a time."""
-    async with _queue(data_dir) as parts:
-        await _fill(parts, queued)
-        with ExitStack() as stack:
-            arguments = ["benchmarks.jobs", str(data_dir), str(limit)]
-            claimers = [_started(stack, data_dir, arguments, **_LONG_LEASE) for _ in range(workers)]
-            for claimer in claimers:
-                assert claimer.popen.stdin is not None
-                claimer.popen.stdin.write("go\n")
-                claimer.popen.stdin.flush()
-            times = [await asyncio.to_thread(_times, claimer) for claimer in claimers]
-        seconds = max(end for _, end in times) - min(begin for begin, _ in times)
+                (job_id,) = await add(parts, 1)
+                await _until(parts, _all_done, of=job_id)
+        done = {job.id: job for job in await _done(parts)}
+        asked = {job.id: job.queued_at or 0.0 for job in done.values()}
         async with parts.database.read() as session:
-            # In the order of the events' ids, which is that of the commits here.
-            begun = select(Job.id, Job.rank).join(JobEvent, JobEvent.job_id == Job.id).order_by(JobEvent.id)
-            rows = (await session.execute(begun.where(JobEvent.kind == "running"))).all()
-    ranks = [row[1] or 0.0 for row in rows]
-    disorder = sum(later < earlier for earlier, later in itertools.pairwise(ranks))
-    claims = Counter(row[0] for row in rows)
-    assert len(claims) == queued
-    return _Claims(queued / seconds, sum(count > 1 for count in claims.values()), disorder)
-
-
-def _times(claimer: Process) -> tuple[float, float]:
-    """When a claimer began and ended."""
-    assert claimer.popen.stdout is not None
-    begin, end = claimer.popen.stdout.readline().split()
-    return float(begin), float(end)
-
-
-async def _fill(parts: Parts, count: int) -> None:
-    """Queue many jobs, of all priorities, in no order."""
-    now = time.time()
-    rows = [
-        {
-            "id": new_id(),
-            "state": JobState.QUEUED.value,
-            "original_name": "room.mp4",
-            "source": {},
-            "options": ProcessRequest().model_dump(mode="json"),
-            "created_at": now,
-            "queued_at": now - random.uniform(0, 3600),
-            "available_at": now - 1,
-            "priority": random.choice(STEPS),
-        }
-        for _ in range(count)
-    ]
-    head_start = parts.settings.jobs.head_start_seconds
-    for row in rows:
-        row["rank"] = rank(row["queued_at"], row["priority"], head_start)
-    async with parts.database.write() as session:
-        await session.execute(insert(Job), rows)
+            began = await session.execute(select(JobAttempt.job_id, JobAttempt.began_at))
+            attempts = [1000 * (row[1] - asked[row[0]]) for row in began]
+        begun = []
+        for job in done.values():
+            noted = (parts.data.result(job.id, job.result_version or "") / _BEGAN).read_text(encoding="ascii")
+            begun.append(1000 * (float(noted) - asked[job.id]))
+    assert len(attempts) == len(begun) == count
+    return _Waits(attempts, begun)
 
 
 async def _drained(data_dir: Path, count: int, workers: int) -> tuple[float, Counter[str]]:
     """Jobs a second from the first claim to the last completion, and how often each job was claimed."""
-    async with _queue(data_dir) as parts:
+    async with queue(data_dir) as parts:
         with ExitStack() as stack:
-            for _ in range(workers):
-                _start_worker(stack, data_dir)
-            await _add(parts, count)
+            _start_workers(stack, data_dir, workers)
+            await add(parts, count)
             await _until(parts, _all_done)
         jobs = await _done(parts)
         async with parts.database.read() as session:
@@ -371,34 +282,30 @@ async def _drained(data_dir: Path, count: int, workers: int) -> tuple[float, Cou
 
 async def _killed(data_dir: Path, count: int) -> tuple[int, float]:
     """How many jobs are never done after kill -9 of the worker that had begun, and how long all the others took."""
-    async with _queue(data_dir) as parts:
+    async with queue(data_dir) as parts:
         hold = data_dir / _HOLD
         hold.touch()
         with ExitStack() as stack:
-            worker = _start_worker(stack, data_dir, **_SHORT_LEASE)
-            await _add(parts, count)
+            (worker,) = _start_workers(stack, data_dir, environment=_SHORT_LEASE)
+            await add(parts, count)
             await _until(parts, lambda states: states[JobState.RUNNING.value] == 1)
             worker.kill()
             killed_at = time.time()
         hold.unlink()
         with ExitStack() as stack:
-            _start_worker(stack, data_dir, **_SHORT_LEASE)
-            await _until(parts, _all_done)
+            _start_workers(stack, data_dir, environment=_SHORT_LEASE)
+            # Those that aren't done by then are lost.
+            with contextlib.suppress(TimeoutError):
+                await _until(parts, _all_done, patience=_RECOVERY_SECONDS)
         done = await _done(parts)
     return count - len(done), max(((job.finished_at or 0) - killed_at for job in done), default=0.0)
 
 
-def _start_worker(stack: ExitStack, data_dir: Path, **environment: str) -> Process:
-    """A worker that is about to look for its first job; it ends with the stack."""
-    return _started(stack, data_dir, ["benchmarks.jobs", str(data_dir)], **environment)
-
-
-def _started(stack: ExitStack, data_dir: Path, arguments: list[str], **environment: str) -> Process:
-    """A process of this module, once it has said that it is ready."""
-    process = stack.enter_context(child(arguments, data_dir / "log", **environment))
-    assert process.popen.stdout is not None
-    assert process.popen.stdout.readline() == "ready\n", (data_dir / "log").read_text(encoding="utf-8")
-    return process
+def _start_workers(
+    stack: ExitStack, data_dir: Path, count: int = 1, environment: dict[str, str] | None = None
+) -> list[Process]:
+    """Workers that are about to look for their first job; they end with the stack."""
+    return start_all(stack, count, ["benchmarks.jobs", str(data_dir)], data_dir / "log", **(environment or {}))
 
 
 def _reconstruct(
@@ -436,35 +343,11 @@ def _reconstruct(
     return result
 
 
-async def _claim_all(parts: Parts, limit: int) -> None:
-    """Claim until there is nothing left."""
-    owner = new_id()
-    async with parts.database.read() as reading:
-        await parts.jobs.due_in(reading)
-    sys.stdout.write("ready\n")
-    sys.stdout.flush()
-    sys.stdin.readline()
-    began = time.time()
-    claims: list[Claim] | None = None
-    while claims is None or claims:
-        async with parts.database.write() as session:
-            claims = await parts.jobs.claim_many(session, owner, limit)
-    sys.stdout.write(f"{began} {time.time()}\n")
-    sys.stdout.flush()
-    await parts.database.close()
-
-
 def main() -> None:
-    """`garaza worker` with `_reconstruct`, or with a second argument `_claim_all`.
-
-    Arguments: the data directory; how many to claim at a time.
-    """
+    """`garaza worker` with `_reconstruct`. Argument: the data directory."""
     configure_logging()
     parts = replace(make_parts(Settings(data_dir=Path(sys.argv[1]))), reconstruct=_reconstruct)
     prepare(parts)
-    if len(sys.argv) > 2:
-        asyncio.run(_claim_all(parts, int(sys.argv[2])))
-        return
     sys.stdout.write("ready\n")
     sys.stdout.flush()
     run_worker(parts, None, supervised=True)

@@ -11,14 +11,13 @@ import http.client
 import json
 import math
 import secrets
-import threading
 import time
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
-from types import TracebackType
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING
 
+from benchmarks.probing import Prober
 from benchmarks.processes import ROOT, PeakMemory, Process, garaza_service, plain_service
 from benchmarks.report import Promise, Report, Row, percentile
 
@@ -27,7 +26,6 @@ if TYPE_CHECKING:
 
 _MIB = 1 << 20
 _CLIP = ROOT / "samples" / "living-room.mp4"
-_PROBE_EVERY_SECONDS = 0.005
 _BOUND_MIB = 16
 """More memory than before the upload that it may take, however large it is."""
 _TIMES = 3
@@ -126,42 +124,12 @@ def _costs(service: Process, *sizes_mib: int) -> dict[int, _Cost]:
 
 
 def _measured(service: Process, size_mib: int) -> _Cost:
-    with PeakMemory(service) as memory, _Prober(service) as prober:
+    with PeakMemory(service) as memory, Prober(service) as prober:
         began = time.perf_counter()
         sent = _send(service, size_mib)
         answered = time.perf_counter()
     growth = max(1, math.ceil(memory.growth_bytes / _MIB))
     return _Cost(memory.peak_bytes / _MIB, growth, sent - began, answered - began, prober.waits)
-
-
-class _Prober:
-    """Asks whether the service is alive again and again, as load balancers do, for the length of a block."""
-
-    def __init__(self, service: Process) -> None:
-        self._connection = service.connect()
-        self._thread = threading.Thread(target=self._ask)
-        self._until = math.inf
-        self.waits: list[float] = []
-        """Seconds."""
-
-    def __enter__(self) -> Self:
-        self._thread.start()
-        return self
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
-        self._until = time.perf_counter()
-        self._thread.join()
-        self._connection.close()
-
-    def _ask(self) -> None:
-        due = time.perf_counter()
-        # Those that were due in time are made up for at the end: otherwise a stall would count as one slow request.
-        while due <= self._until:
-            time.sleep(max(0.0, due - time.perf_counter()))
-            self._connection.request("GET", "/health")
-            self._connection.getresponse().read()
-            self.waits.append(time.perf_counter() - due)
-            due += _PROBE_EVERY_SECONDS
 
 
 def _send(service: Process, size_mib: int) -> float:
