@@ -379,7 +379,7 @@ def _claim(which: ColumnElement[bool]) -> ReturningUpdate[Any]:
         "started_at": bindparam("now"),
     }
     columns = (JOB.c.id, JOB.c.rank, JOB.c.fence, JOB.c.attempts, JOB.c.options)
-    return update(JOB).where(_DUE, which).values(values).returning(*columns)
+    return update(JOB).where(which).values(values).returning(*columns)
 
 
 def _first() -> CTE:
@@ -392,8 +392,10 @@ def _first() -> CTE:
 
 # Made once: workers claim again and again, and putting a statement together costs half as much as executing it.
 _DUE = and_(_QUEUED, JOB.c.available_at <= bindparam("now"))
+# Those that were found are locked and still due. Said once more, it would have PostgreSQL go through the whole queue
+# for them until it has statistics of it.
 _CLAIM_FIRST = _claim(JOB.c.id.in_(select(_first().c.id)))
-_CLAIM_THIS = _claim(JOB.c.id == bindparam("wanted"))
+_CLAIM_THIS = _claim(and_(_DUE, JOB.c.id == bindparam("wanted")))
 
 
 def _assert_legal(sources: list[JobState], target: JobState) -> None:
