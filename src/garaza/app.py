@@ -13,6 +13,7 @@ from garaza import page
 from garaza.accounts.dependencies import identify
 from garaza.accounts.routes import make_router as account_routes
 from garaza.admin.routes import make_router as admin_routes
+from garaza.compressing import add_compression
 from garaza.departures.routes import make_router as departure_routes
 from garaza.errors import PROBLEM_RESPONSES, UnexpectedErrors, add_handlers
 from garaza.health import make_router as health_routes
@@ -85,6 +86,7 @@ def create_app(settings: Settings, parts: Parts | None = None) -> FastAPI:
     add_documentation(app)
     page.mount(app)
     # The last one added is the outermost.
+    add_compression(app, settings.compression)
     app.add_middleware(UnexpectedErrors)
     app.add_middleware(AnswerHeaders)
     return app

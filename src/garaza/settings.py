@@ -196,6 +196,25 @@ class MetricsSettings(BaseModel):
     """Whoever sends it (Authorization: Bearer) gets them; without one, only this machine does."""
 
 
+class CompressionSettings(BaseModel):
+    """Answers that are made smaller on their way."""
+
+    enabled: bool = True
+    """Whether answers are compressed while they are sent. What is kept compressed (the page, files of results) is sent
+    so in any case to who takes it."""
+    minimum_bytes: Annotated[int, Field(ge=0, le=1 << 20)] = 1024
+    """Shorter ones stay as they are: they fit into the same packets."""
+    zstd_level: Annotated[int, Field(ge=1, le=19)] = 3
+    """Above 19, windows are larger than the 8 MiB that a browser must have (RFC 9659)."""
+    brotli_quality: Annotated[int, Field(ge=2, le=11)] = 4
+    """Below 2 Brotli makes nothing of short messages."""
+    gzip_level: Annotated[int, Field(ge=0, le=3)] = 2
+    """Of ISA-L, whose levels 0 to 3 are about zlib's 1 to 6, at a tenth of the time."""
+    keep_compressed: bool = True
+    """Keep those files of results that become a tenth smaller, or more, a second time as they are sent. It takes about
+    a fifth more of the disk, which counts as storage used."""
+
+
 class LiveSettings(BaseModel):
     """WebSockets."""
 
@@ -222,6 +241,7 @@ class Settings(BaseSettings):
     webhooks: WebhookSettings = WebhookSettings()
     metrics: MetricsSettings = MetricsSettings()
     live: LiveSettings = LiveSettings()
+    compression: CompressionSettings = CompressionSettings()
 
     @property
     def guests_allowed(self) -> bool:
