@@ -46,7 +46,14 @@ class Parts:
 
     def runner(self) -> JobRunner:
         """Runs claims in child processes."""
-        return JobRunner(self.database, self.data, self.jobs, self.settings.jobs, self.reconstruct)
+        return JobRunner(
+            self.database,
+            self.data,
+            self.jobs,
+            self.settings.jobs,
+            self.reconstruct,
+            compress=self.settings.compression.keep_compressed,
+        )
 
     def sweeper(self) -> Sweeper:
         """Of waiting jobs.

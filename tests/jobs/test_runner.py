@@ -21,6 +21,7 @@ from garaza.kit.database import Database, DatabaseUnavailableError, ReadSession,
 from garaza.kit.storage import DataDirectory
 from garaza.reconstruction.failures import EngineCrashed, TooDark
 from garaza.reconstruction.progress import Stage
+from garaza.reconstruction.result import RESULT_FILE, Result, describe_file
 from garaza.settings import DatabaseSettings, JobSettings
 from garaza.wiring import pool_options
 from tests.jobs.double import Call, Double
@@ -161,6 +162,27 @@ async def test_a_result_is_in_place_and_nothing_else_is_left(bench: Bench) -> No
     assert told[-1][0] == "completed"
     (attempt,) = await bench.queue.read(bench.queue.jobs.attempts_of, job_id)
     assert (attempt.outcome, attempt.stage) == ("completed", "export")
+
+
+@pytest.mark.parametrize("compress", [True, False])
+async def test_files_are_kept_compressed_too_and_counted(bench: Bench, compress: bool) -> None:
+    def reconstruct(source: Path, out: Path, *rest: Any, **more: Any) -> Result:
+        made = bench.double(source, out, *rest, **more)
+        (out / "cameras.json").write_text("[1, 2, 3]\n" * 1000, encoding="utf-8")
+        made = made.with_files([*made.files, describe_file(out, out / "cameras.json")])
+        (out / RESULT_FILE).write_text(made.to_json(), encoding="utf-8")
+        return made
+
+    runner = JobRunner(bench.database, bench.data, bench.queue.jobs, bench.settings, reconstruct, compress=compress)
+    job_id = await bench.add()
+    claim = await bench.queue.claimed()
+    await runner.run(claim, asyncio.Event())
+    files = await bench.queue.read(bench.queue.jobs.files, job_id)
+    folder = bench.data.result(job_id, str(claim.fence))
+    assert sorted(files) == sorted(path.name for path in folder.iterdir())
+    assert ({"cameras.json.zst", "cameras.json.br"} <= set(files)) is compress
+    job = await bench.queue.get(job_id)
+    assert job.result_bytes == sum(path.stat().st_size for path in folder.iterdir())
 
 
 async def test_a_hopeless_video_fails_with_a_reason_and_leaves_nothing(bench: Bench) -> None:

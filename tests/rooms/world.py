@@ -30,7 +30,7 @@ from garaza.housekeeping.pressure import Pressure
 from garaza.housekeeping.removal import Removal
 from garaza.housekeeping.service import Housekeeping
 from garaza.jobs.models import Job
-from garaza.jobs.run_job import file_rows
+from garaza.jobs.run_job import file_rows, keep_compressed
 from garaza.jobs.service import JobService
 from garaza.jobs.upkeep import JobUpkeep
 from garaza.kit.database import Database
@@ -202,6 +202,7 @@ class World:
         assert claim is not None
         folder = self.data.result(job_id, str(claim.fence))
         shutil.copytree(self.template, folder)
+        keep_compressed(folder, Result.read(folder))
         async with self.database.write() as session:
             assert await self.jobs.complete(session, claim, str(claim.fence), file_rows(folder, Result.read(folder)))
         return job_id
@@ -213,7 +214,9 @@ class World:
         old, version = job.result_version or "", new_id()
         scale = Scale(metric=True, metres_per_unit=metres_per_unit, source="given_factor", uncertainty=0.01)
         folder = self.data.result(job_id, version)
-        rows = file_rows(folder, rescale(self.data.result(job_id, old), folder, scale))
+        result = rescale(self.data.result(job_id, old), folder, scale)
+        keep_compressed(folder, result, self.data.result(job_id, old))
+        rows = file_rows(folder, result)
         async with self.database.write() as session:
             assert await self.jobs.new_result_version(session, job, version, rows)
         await self.removal.remove_version(job_id, old)

@@ -22,6 +22,7 @@ from garaza.jobs.reports import Reports
 from garaza.jobs.service import JobService
 from garaza.kit.backoff import backoff
 from garaza.kit.database import Database, DatabaseUnavailableError, WriteSession, trouble_of
+from garaza.kit.packed_files import MEDIA_TYPES, copies_of, pack_files
 from garaza.kit.storage import DataDirectory, sync_directory
 from garaza.kit.waiting import first_of
 from garaza.reconstruction.cameras.scale import KnownLength
@@ -70,12 +71,15 @@ class JobRunner:
         jobs: JobService,
         settings: JobSettings,
         reconstruct: Reconstruct = reconstruct_isolated,
+        *,
+        compress: bool = True,
     ) -> None:
         self._database = database
         self._data = data
         self._jobs = jobs
         self._settings = settings
         self._reconstruct = reconstruct
+        self._keep_compressed = compress
         # Threads of their own: those of the event loop are fewer than the jobs that a large worker may do at once, and
         # who waits for one of them would wait for hours.
         self._threads = ThreadPoolExecutor(settings.concurrency, thread_name_prefix="job")
@@ -142,6 +146,8 @@ class JobRunner:
 
     def _place(self, claim: Claim, folder: Path, result: Result) -> list[dict[str, Any]]:
         """Move the folder to where results are. Until the row says so it is nobody's and may be swept."""
+        if self._keep_compressed:
+            keep_compressed(folder, result)
         files = file_rows(folder, result)
         place = self._data.result(claim.job_id, _version(claim))
         place.parent.mkdir(parents=True, exist_ok=True)
@@ -231,9 +237,21 @@ class _End:
 
 
 def file_rows(folder: Path, result: Result) -> list[dict[str, Any]]:
-    """What the table of files says of a result's folder: what the result lists, and the list itself."""
-    own = describe_file(folder, folder / RESULT_FILE)
-    return [dataclasses.asdict(file) for file in [*result.files, own]]
+    """What the table of files says of a result's folder: what the result lists, the list itself, and what copies there
+    are of them.
+    """
+    listed = [*result.files, describe_file(folder, folder / RESULT_FILE)]
+    copies = [
+        dataclasses.replace(describe_file(folder, copy), media_type=MEDIA_TYPES[copy.suffix])
+        for file in listed
+        for copy in copies_of(folder / file.path)
+    ]
+    return [dataclasses.asdict(file) for file in [*listed, *copies]]
+
+
+def keep_compressed(folder: Path, result: Result, earlier: Path | None = None) -> None:
+    """Put copies beside what becomes smaller. `earlier`: a version of the same result, which may have some."""
+    pack_files(folder, [*(file.path for file in result.files), RESULT_FILE], earlier)
 
 
 def _version(claim: Claim) -> str:

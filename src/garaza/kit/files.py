@@ -11,6 +11,9 @@ from starlette.exceptions import HTTPException
 from starlette.responses import FileResponse, Response
 from starlette.types import Message, Receive, Scope, Send
 
+from garaza.kit.content_codings import with_suffix
+from garaza.kit.packed_files import Copy
+
 IMMUTABLE = "public, max-age=31536000, immutable"
 
 
@@ -61,23 +64,34 @@ def file_answer(
     media_type: str,
     cache_control: str,
     headers: dict[str, str] | None = None,
+    copy: Copy | None = None,
 ) -> Response:
     """The file, or 304 where the client has it already.
 
     Args:
         digest: of the content; becomes the strong ETag.
         stat: of the file.
+        copy: what is sent instead, where the client takes it.
     """
-    etag = f'"{digest}"'
     common = {
-        "ETag": etag,
         "Last-Modified": email.utils.formatdate(stat.st_mtime, usegmt=True),
         "Cache-Control": cache_control,
         **(headers or {}),
     }
-    if is_current(request_headers, etag, stat.st_mtime):
-        return Response(status_code=304, headers=common)
-    return HashedFileResponse(path, media_type=media_type, headers=common, stat_result=stat)
+    plain = f'"{digest}"'
+    etag = plain if copy is None else with_suffix(plain.encode("ascii"), copy.coding).decode("ascii")
+    # What the client has as it is is as good.
+    for tag in dict.fromkeys((etag, plain)):
+        if is_current(request_headers, tag, stat.st_mtime):
+            return Response(status_code=304, headers={"ETag": tag, **common})
+    common["ETag"] = etag
+    if copy is None:
+        return HashedFileResponse(path, media_type=media_type, headers=common, stat_result=stat)
+    common["Content-Encoding"] = copy.coding
+    answer = HashedFileResponse(copy.path, media_type=media_type, headers=common, stat_result=copy.stat)
+    # Whoever asks for a range gets one of the file as it is: an end of that doesn't fit to a beginning of this.
+    del answer.headers["accept-ranges"]
+    return answer
 
 
 def is_current(request_headers: Headers, etag: str, modified: float) -> bool:

@@ -10,7 +10,9 @@ from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
+from garaza.kit.content_codings import accept_encoding, choose
 from garaza.kit.files import IMMUTABLE, file_answer
+from garaza.kit.packed_files import codings_of, find_copy
 
 _DIGEST_LETTERS = 16
 """Of the content's digest in an address: enough that two versions of a file never share one."""
@@ -70,8 +72,14 @@ async def stored_file_answer(
     Raises:
         HTTPException: 404 if the file has gone since it was looked up.
     """
+    headers = dict(_OWN_PAGE) if media_type.startswith("text/html") else {}
+    coding = None
+    if codings := codings_of(place):
+        headers["Vary"] = "Accept-Encoding"
+        if "range" not in request_headers:
+            coding = choose(accept_encoding(request_headers), codings).coding
     try:
-        stat = await asyncio.to_thread(place.stat)
+        stat, copy = await asyncio.to_thread(lambda: (place.stat(), find_copy(place, coding)))
     except FileNotFoundError:
         raise HTTPException(404, "There is no such file. It may have been deleted or have expired.") from None
     kept = version == version_of(digest) and not revocable
@@ -82,5 +90,6 @@ async def stored_file_answer(
         stat=stat,
         media_type=media_type,
         cache_control=(_PRIVATE_IMMUTABLE if private else IMMUTABLE) if kept else _REVALIDATE,
-        headers=_OWN_PAGE if media_type.startswith("text/html") else None,
+        headers=headers,
+        copy=copy,
     )

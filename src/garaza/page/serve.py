@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import mimetypes
-import re
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
@@ -11,10 +10,12 @@ from pathlib import Path
 from fastapi import FastAPI, Request, Response
 
 from garaza.errors import not_found
+from garaza.kit.content_codings import accept_encoding, choose
 from garaza.kit.files import IMMUTABLE, is_current
 
 STATIC = Path(__file__).with_name("static")
 _ENCODINGS = (("br", ".br"), ("gzip", ".gz"))
+"""The smallest first. Whoever takes zstd takes Brotli too, which at its highest level is smaller."""
 _SMALLEST = 200
 """Bytes below which compressing is not worth a header."""
 
@@ -63,19 +64,9 @@ def _load(path: Path) -> _File:
     return _File(kind, bodies, sha256(content).hexdigest()[:32])
 
 
-def _accepted(header: str) -> set[str]:
-    """The content codings that a client takes; which of them it likes best makes no difference to a page this small."""
-    codings = set()
-    for part in header.lower().split(","):
-        coding, _, quality = part.replace(" ", "").partition(";q=")
-        if not re.fullmatch(r"0(\.0*)?", quality):
-            codings.add(coding)
-    return codings
-
-
 def _answer(request: Request, file: _File, cache_control: str) -> Response:
-    accepted = _accepted(request.headers.get("accept-encoding", ""))
-    coding = next((name for name, _ in _ENCODINGS if name in accepted and name in file.bodies), "identity")
+    offered = tuple(name for name, _ in _ENCODINGS if name in file.bodies)
+    coding = choose(accept_encoding(request.headers), offered).coding or "identity"
     etag = f'"{file.digest}-{coding}"'
     headers = {"ETag": etag, "Cache-Control": cache_control, "Vary": "Accept-Encoding"}
     if is_current(request.headers, etag, 0) and "if-none-match" in request.headers:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
 from garaza.jobs.models import JobFile
+from garaza.kit.packed_files import is_copy
 from garaza.kit.stored_files import version_of
 from garaza.reconstruction.result import ModelLevel, Result
 from garaza.scans.schemas import (
@@ -68,6 +69,7 @@ def build_result(job_id: str, folder: Path, files: dict[str, JobFile]) -> Result
         files=[
             FileBody(path=path, url=address(file), media_type=file.media_type, size_bytes=file.size_bytes)
             for path, file in sorted(files.items())
+            if not is_copy(path, files)
         ],
         keyframes=result.keyframes,
         warnings=result.warnings,

@@ -12,7 +12,7 @@ from garaza.accounts.service import AccountService
 from garaza.errors import GarazaError, changed_meanwhile, not_found
 from garaza.jobs.models import Job
 from garaza.jobs.priorities import GUEST_PRIORITY, PRIORITIES
-from garaza.jobs.run_job import file_rows
+from garaza.jobs.run_job import file_rows, keep_compressed
 from garaza.jobs.service import JobService
 from garaza.jobs.states import JobState, client_status
 from garaza.kit.database import Database, ReadSession, WriteSession
@@ -81,6 +81,8 @@ class ScanService:
         accounts: AccountService,
         webhooks: WebhookService,
         removal: Removal,
+        *,
+        compress: bool = True,
     ) -> None:
         self._database = database
         self._data = data
@@ -88,6 +90,7 @@ class ScanService:
         self._accounts = accounts
         self._webhooks = webhooks
         self._removal = removal
+        self._compress = compress
         self._rescaling = asyncio.Lock()
         """Each rewrites all models of a scan: one at a time leaves threads to everybody else."""
 
@@ -214,6 +217,8 @@ class ScanService:
         new = self._data.result(job.id, version)
         try:
             result = await asyncio.to_thread(rescale, old, new, scale)
+            if self._compress:
+                await asyncio.to_thread(keep_compressed, new, result, old)
             rows = await asyncio.to_thread(file_rows, new, result)
             async with self._database.write() as session:
                 replaced = await self._jobs.new_result_version(session, job, version, rows)
