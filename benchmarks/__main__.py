@@ -22,6 +22,7 @@ from rich.table import Table
 from benchmarks import (
     accounts,
     claims,
+    compression,
     conditional_requests,
     database,
     jobs,
@@ -36,6 +37,7 @@ from benchmarks.report import Facts, Report, Row, conditions, load_average
 BENCHMARKS: dict[str, Callable[..., Report]] = {
     "uploads": uploads.run,
     "response_size": response_size.run,
+    "compression": compression.run,
     "conditional_requests": conditional_requests.run,
     "jobs": jobs.run,
     "claims": claims.run,
