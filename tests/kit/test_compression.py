@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 from starlette.datastructures import Headers
 from starlette.types import Message, Receive, Scope, Send
 
-from garaza.kit import compression
+from garaza.kit import compression, content_codings
 from garaza.kit.compression import Compression
 from garaza.kit.content_codings import choose, plain_tags
 from garaza.kit.encoders import Levels, ZstdCompressor, compress, make_encoder
@@ -163,7 +163,13 @@ def test_the_coding_that_the_client_likes_best(accepted: str | None, coding: str
 
 @given(st.binary(max_size=60) | st.text("gzipbrstd*;q=01., \t-", max_size=40).map(str.encode))
 def test_any_header_can_be_read(accepted: bytes) -> None:
-    assert choose.__wrapped__(accepted).coding in {None, "zstd", "br", "gzip"}
+    assert choose(accepted).coding in {None, "zstd", "br", "gzip"}
+
+
+def test_what_is_too_long_is_not_remembered() -> None:
+    before = content_codings._choose.cache_info()
+    assert choose(b"gzip, " + b"x" * 100_000).coding is None
+    assert content_codings._choose.cache_info() == before
 
 
 def test_what_there_is_decides_too() -> None:

@@ -15,7 +15,7 @@ CODINGS = ("zstd", "br", "gzip")
 """All that are known here, the one that is liked best first: that is the cheapest one."""
 
 _LONGEST = 1024
-"""Bytes of Accept-Encoding that are looked at; browsers send 30. What is longer is remembered for nobody."""
+"""Bytes of Accept-Encoding that are looked at, and remembered; browsers send 30."""
 _ITEM = re.compile(r"([!#$%&'*+.^_`|~0-9a-z-]+)(?:[ \t]*;[ \t]*q=(0(?:\.[0-9]{0,3})?|1(?:\.0{0,3})?))?")
 _TAG = re.compile(rb'(W/)?"([^"]*)"')
 _SUFFIX = re.compile(rb"(?<=.)-(?:zstd|br|gzip)\Z", re.DOTALL)
@@ -33,7 +33,6 @@ class Choice(NamedTuple):
 AS_IT_IS = Choice(None, identity=True)
 
 
-@lru_cache(maxsize=256)
 def choose(accepted: bytes | None, offered: tuple[str, ...] = CODINGS) -> Choice:
     """Which of `offered` it is, the one that is liked best first.
 
@@ -43,6 +42,11 @@ def choose(accepted: bytes | None, offered: tuple[str, ...] = CODINGS) -> Choice
     """
     if accepted is None or len(accepted) > _LONGEST:
         return AS_IT_IS
+    return _choose(accepted, offered)
+
+
+@lru_cache(maxsize=256)
+def _choose(accepted: bytes, offered: tuple[str, ...]) -> Choice:
     qualities = _qualities(accepted.decode("latin-1").lower())
     others = qualities.get("*")
     best, best_quality = None, 0.0
