@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import ipaddress
 
@@ -29,5 +30,10 @@ def digest_of(connection: HTTPConnection) -> str:
 
     It isn't a secret: all IPv4 addresses are soon tried. It keeps addresses out of backups, logs and curious eyes.
     """
-    host = connection.client.host if connection.client is not None else "unknown"
+    return digest_of_host(connection.client.host if connection.client is not None else "unknown")
+
+
+@functools.lru_cache(maxsize=4096)
+def digest_of_host(host: str) -> str:
+    """The same of an address as text."""
     return hashlib.sha256(network_of(host).encode()).hexdigest()

@@ -1,0 +1,1 @@
+"""How often something may be done: rates of requests, and attempts to guess."""

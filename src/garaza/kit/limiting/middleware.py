@@ -1,0 +1,77 @@
+"""Rate limits as ASGI middleware, told to clients as draft-ietf-httpapi-ratelimit-headers (10) says."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Callable
+
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from garaza.kit.limiting.rates import Limit, Rates, Verdict
+
+CLOSE_TRY_LATER = 1013
+
+
+class Policy:
+    """A limit with a name, which clients are told."""
+
+    __slots__ = ("header", "limit", "name", "quoted", "together")
+
+    def __init__(self, name: str, limit: Limit, *, together: bool = True) -> None:
+        """
+        Args:
+            name: of ASCII letters.
+            together: whether processes that share a store count together.
+        """
+        self.together = together
+        self.name = name
+        self.limit = limit
+        self.quoted = f'"{name}"'
+        self.header = (b"ratelimit-policy", f"{self.quoted};q={limit.requests};w={math.ceil(limit.seconds)}".encode())
+
+    def state(self, verdict: Verdict) -> tuple[bytes, bytes]:
+        """The header that says how much is left, and when all of it is back."""
+        value = f"{self.quoted};r={verdict.remaining};t={math.ceil(verdict.reset_seconds)}"
+        return b"ratelimit", value.encode("ascii")
+
+
+Choose = Callable[[Scope], tuple[Policy, str] | None]
+"""The policy for a request, and whose it is; None: it isn't limited."""
+Refuse = Callable[[Policy, Verdict], ASGIApp]
+"""Makes the answer to a request that is one too many."""
+
+
+class RateLimits:
+    """See the module. A WebSocket counts when it is opened."""
+
+    def __init__(self, app: ASGIApp, rates: Rates, choose: Choose, refuse: Refuse, refused: Counter[str]) -> None:
+        """`refused`: where it is counted what was refused, by the policy's name."""
+        self._app = app
+        self._rates = rates
+        self._choose = choose
+        self._refuse = refuse
+        self._refused = refused
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        chosen = None if scope["type"] == "lifespan" else self._choose(scope)
+        if chosen is None:
+            await self._app(scope, receive, send)
+            return
+        policy, who = chosen
+        # With the name: what is counted for one policy means nothing to another.
+        verdict = await self._rates.hit(f"{policy.name}:{who}", policy.limit, together=policy.together)
+
+        async def send_with_state(message: Message) -> None:
+            if message["type"] in {"http.response.start", "websocket.http.response.start"}:
+                message["headers"] = [*message.get("headers", ()), policy.header, policy.state(verdict)]
+            await send(message)
+
+        if verdict.allowed:
+            await self._app(scope, receive, send if scope["type"] == "websocket" else send_with_state)
+            return
+        self._refused[policy.name] += 1
+        if scope["type"] == "websocket" and "websocket.http.response" not in scope.get("extensions", {}):
+            await send({"type": "websocket.close", "code": CLOSE_TRY_LATER})
+            return
+        await self._refuse(policy, verdict)(scope, receive, send_with_state)
