@@ -1,0 +1,143 @@
+"""An end to what takes too long, as ASGI middleware."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import Counter
+from collections.abc import Callable
+
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+logger = logging.getLogger(__name__)
+
+Choose = Callable[[Scope], float | None]
+"""Seconds that a request may take; None: as long as it likes."""
+
+
+class AnswerCutShortError(Exception):
+    """An answer that had begun wasn't finished in time. The server cuts the connection, so that the client doesn't take
+    the part for the whole.
+    """
+
+
+class Timeouts:
+    """Cancels the work on a request when its time is up.
+
+    On the clock is the work, until the answer begins, and between its pieces; not how slowly the client takes what it
+    is sent, which the transport has to bound. The body has to come within the same time, and a client that stops
+    sending it is answered sooner.
+    """
+
+    def __init__(
+        self,
+        app: ASGIApp,
+        choose: Choose,
+        body_idle_seconds: float,
+        late: ASGIApp,
+        stalled: ASGIApp,
+        happened: Counter[str],
+    ) -> None:
+        """
+        Args:
+            body_idle_seconds: how long nothing of a body may come.
+            late: answers when the work has taken too long.
+            stalled: answers when it was the body that took too long.
+            happened: where it is counted, as "late", "cut" and "stalled".
+        """
+        self._app = app
+        self._choose = choose
+        self._body_idle_seconds = body_idle_seconds
+        self._late = late
+        self._stalled = stalled
+        self._happened = happened
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        seconds = self._choose(scope) if scope["type"] == "http" else None
+        if seconds is None:
+            await self._app(scope, receive, send)
+            return
+        watched = _Watched(receive, send, seconds, self._body_idle_seconds, coming=_has_body(scope))
+        try:
+            async with watched.deadline:
+                await self._app(scope, watched.receive if watched.coming else receive, watched.send)
+        except Exception as error:
+            if not watched.deadline.expired():
+                raise
+            if not isinstance(error, TimeoutError):
+                logger.debug("cancelled work ended in another error", exc_info=True)
+        if watched.deadline.expired():
+            await self._end(watched, scope, receive, send)
+
+    async def _end(self, watched: _Watched, scope: Scope, receive: Receive, send: Send) -> None:
+        self._happened["cut" if watched.started else "stalled" if watched.waits_for_body else "late"] += 1
+        if watched.started:
+            logger.warning("an answer took too long and was cut short")
+            raise AnswerCutShortError
+        await (self._stalled if watched.waits_for_body else self._late)(scope, receive, send)
+
+
+class _Watched:
+    """What comes and goes on one request, and the moment at which its work is cancelled."""
+
+    __slots__ = (
+        "_body_idle_seconds",
+        "_now",
+        "_receive",
+        "_seconds",
+        "_send",
+        "coming",
+        "deadline",
+        "started",
+        "waits_for_body",
+    )
+
+    def __init__(self, receive: Receive, send: Send, seconds: float, body_idle_seconds: float, *, coming: bool) -> None:
+        self._receive = receive
+        self._send = send
+        self._seconds = seconds
+        self._body_idle_seconds = body_idle_seconds
+        self._now = asyncio.get_running_loop().time
+        self.deadline = asyncio.timeout(seconds)
+        self.coming = coming
+        """Whether more of a body is expected."""
+        self.started = False
+        self.waits_for_body = False
+        """When time is up: whose fault it is."""
+
+    async def send(self, message: Message) -> None:
+        if self.deadline.expired():
+            # From whoever was cancelled, and tidies up: it is too late for it.
+            return
+        self.started = True
+        if message["type"] != "http.response.body":
+            await self._send(message)
+            return
+        self.deadline.reschedule(None)
+        await self._send(message)
+        if message.get("more_body", False):
+            self.deadline.reschedule(self._now() + self._seconds)
+
+    async def receive(self) -> Message:
+        # Later on it is only waited for the client to go.
+        if self.started or not self.coming:
+            return await self._receive()
+        self.waits_for_body = True
+        try:
+            async with asyncio.timeout(self._body_idle_seconds):
+                message = await self._receive()
+        except TimeoutError:
+            self.deadline.reschedule(self._now())
+            # Not raised here: routes may take it for something else. The cancellation comes right now.
+            await asyncio.Event().wait()
+            raise
+        self.waits_for_body = False
+        self.coming = bool(message.get("more_body", False))
+        return message
+
+
+def _has_body(scope: Scope) -> bool:
+    for name, value in scope["headers"]:
+        if name == b"transfer-encoding" or (name == b"content-length" and value != b"0"):
+            return True
+    return False
