@@ -23,6 +23,7 @@ from garaza.jobs.supervisor import Supervisor
 from garaza.kit import migrate
 from garaza.kit.api_page import add_documentation
 from garaza.kit.asgi import AnswerHeaders
+from garaza.limits.stack import Limits
 from garaza.live.routes import make_router as live_routes
 from garaza.migrations import PACKAGE
 from garaza.observability.metrics import Gauge, Metrics
@@ -53,6 +54,7 @@ def create_app(settings: Settings, parts: Parts | None = None) -> FastAPI:
     parts = parts or make_parts(settings)
     supervisor = parts.supervisor() if settings.jobs.embedded_worker else None
     services = make_services(parts, None if supervisor is None else lambda: supervisor.worker_pid)
+    limits = Limits(parts, services.keys)
     app = FastAPI(
         title="Garaza",
         version=garaza.__version__,
@@ -65,9 +67,10 @@ def create_app(settings: Settings, parts: Parts | None = None) -> FastAPI:
     app.state.database = parts.database
     app.state.accounts = services.accounts
     app.state.machines = services.machines
+    app.state.limits = limits
     add_handlers(app)
     app.include_router(health_routes(parts, supervisor))
-    app.include_router(_make_metrics(parts, services, supervisor))
+    app.include_router(_make_metrics(parts, services, supervisor, limits))
     app.include_router(webhook_routes(services.keys))
     for router in _api(parts, services):
         # Who asks is found out before anything else, in a transaction that has ended when the route's own begins.
@@ -86,7 +89,9 @@ def create_app(settings: Settings, parts: Parts | None = None) -> FastAPI:
     add_documentation(app)
     page.mount(app)
     # The last one added is the outermost.
+    limits.add_inner(app)
     add_compression(app, settings.compression)
+    limits.add_outer(app)
     app.add_middleware(UnexpectedErrors)
     app.add_middleware(AnswerHeaders)
     return app
@@ -110,8 +115,9 @@ def _api(parts: Parts, services: Services) -> list[APIRouter]:
     ]
 
 
-def _make_metrics(parts: Parts, services: Services, supervisor: Supervisor | None) -> APIRouter:
+def _make_metrics(parts: Parts, services: Services, supervisor: Supervisor | None, limits: Limits) -> APIRouter:
     gauges = [Gauge("garaza_live_listeners", "WebSockets that follow a scan.", lambda: services.hub.listeners)]
+    gauges += limits.figures()
     if supervisor is not None:
         text = "Whether the worker beside the service runs."
         gauges.append(Gauge("garaza_worker_up", text, lambda: supervisor.worker_pid is not None))
@@ -127,6 +133,8 @@ def _make_lifespan(parts: Parts, services: Services, supervisor: Supervisor | No
         async with AsyncExitStack() as ending:
             # The last one that began is the first to end.
             ending.push_async_callback(parts.database.close)
+            if parts.shared_limits is not None:
+                ending.push_async_callback(parts.shared_limits.close)
             ending.callback(services.accounts.close)
             # Uploads and new scales come through this process alone (`serve` holds the directory's lock), so that now,
             # before the first request, none is under way.

@@ -29,7 +29,7 @@ from garaza.rooms.usage import storage_used
 from garaza.scans.service import ScanService
 from garaza.uploads.service import UploadService
 from garaza.webhooks.deliverer import Deliverer
-from garaza.wiring import Parts, make_share_keys, make_signing_keys
+from garaza.wiring import Parts, make_attempts, make_share_keys, make_signing_keys
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +68,14 @@ def make_services(parts: Parts, worker_pid: Callable[[], int | None] | None = No
     settings, data, database, clock = parts.settings, parts.data, parts.database, parts.clock
     data.create()
     keys = make_signing_keys(settings, data, clock)
-    accounts = AccountService(settings.accounts, database, keys, storage_used, clock)
+    accounts = AccountService(
+        settings.accounts,
+        database,
+        keys,
+        storage_used,
+        clock,
+        attempts=make_attempts(settings.rate_limits, parts.shared_limits),
+    )
     machines = MachineService(database, clock)
     oversight = Oversight()
     upkeep = JobUpkeep(clock, parts.webhooks.on_end)

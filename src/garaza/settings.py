@@ -226,6 +226,77 @@ class LiveSettings(BaseModel):
     """How often a process looks for new events, while anybody listens; one query, however many listen."""
 
 
+class RedisSettings(BaseModel):
+    """A Redis or Valkey for what several processes have to know together. It may go away at any time."""
+
+    url: SecretStr | None = None
+    """redis://:password@host:6379/0. None: each process counts by itself."""
+
+    @field_validator("url")
+    @classmethod
+    def _usable(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is None or value.get_secret_value() == "":
+            return None
+        if not value.get_secret_value().startswith(("redis://", "rediss://", "unix://")):
+            msg = "it must look like redis://:password@host:6379/0"
+            raise ValueError(msg)
+        if find_spec("redis") is None:
+            msg = "it needs a package that is not installed: pip install 'garaza[redis]'"
+            raise ValueError(msg)
+        return value
+
+
+_PerMinute = Annotated[int, Field(ge=1, le=10_000_000)]
+
+
+class RateLimitSettings(BaseModel):
+    """How often an account, or an address (IPv6: a /64), may ask for something in a minute; as often at once."""
+
+    enabled: bool = True
+    auth_per_minute: _PerMinute = 5
+    """Sign in, register, change the password, close the account. Always of an address."""
+    upload_per_minute: _PerMinute = 2
+    search_per_minute: _PerMinute = 30
+    general_per_minute: _PerMinute = 100
+    polling_per_minute: _PerMinute = 600
+    """The state of scans, WebSockets opened, /ready and /metrics."""
+    assets_per_minute: _PerMinute = 1200
+    """Files of results and rooms, and parts of them."""
+    max_keys: Annotated[int, Field(ge=100, le=10_000_000)] = 100_000
+    """Counters kept in memory, 200 bytes each."""
+    password_attempts: Annotated[int, Field(ge=3, le=10_000_000)] = 10
+    """Wrong passwords for one account, from anywhere, until one has to wait before the next."""
+    password_wait_seconds: Annotated[float, Field(gt=0, le=900)] = 15
+    """That wait; doubled with each further wrong one."""
+    password_longest_wait_seconds: Annotated[float, Field(gt=0, le=900)] = 900
+    """And what it is doubled to at most."""
+
+
+class TimeoutSettings(BaseModel):
+    """How long the work on a request may take, and how long a client may be silent."""
+
+    enabled: bool = True
+    general_seconds: Annotated[float, Field(gt=0, le=3600)] = 30
+    heavy_seconds: Annotated[float, Field(gt=0, le=3600)] = 60
+    """Results, scales, rooms made and removed, what admins ask of the disk."""
+    body_idle_seconds: Annotated[float, Field(gt=0, le=3600)] = 15
+    """Nothing of a request's body came. Uploads have a time of their own."""
+    send_idle_seconds: Annotated[float, Field(ge=1, le=3600)] = 60
+    """A client took nothing of what it was sent; its connection is cut (Linux)."""
+
+
+class SheddingSettings(BaseModel):
+    """How many requests may be under way at once; more are turned away, as waiting would help nobody."""
+
+    enabled: bool = True
+    max_requests: Annotated[int, Field(ge=1, le=100_000)] = 512
+    """All but uploads and downloads."""
+    max_heavy: Annotated[int, Field(ge=1, le=100_000)] = 16
+    """Of these, results, scales and what admins ask of the disk."""
+    max_transfers: Annotated[int, Field(ge=1, le=100_000)] = 512
+    """Uploads and downloads. Each has an open file and a connection."""
+
+
 class Settings(BaseSettings):
     """The whole tree."""
 
@@ -242,6 +313,10 @@ class Settings(BaseSettings):
     metrics: MetricsSettings = MetricsSettings()
     live: LiveSettings = LiveSettings()
     compression: CompressionSettings = CompressionSettings()
+    redis: RedisSettings = RedisSettings()
+    rate_limits: RateLimitSettings = RateLimitSettings()
+    timeouts: TimeoutSettings = TimeoutSettings()
+    shedding: SheddingSettings = SheddingSettings()
 
     @property
     def guests_allowed(self) -> bool:

@@ -20,11 +20,13 @@ from garaza.jobs.sweeper import Sweeper
 from garaza.kit.changes import changes_of
 from garaza.kit.clock import Clock, system_clock
 from garaza.kit.database import Database, PoolOptions, sqlite_url
+from garaza.kit.limiting.attempts import Attempts, MemoryAttempts, Patience
+from garaza.kit.limiting.shared import SharedStore
 from garaza.kit.signing.outgoing import MAX_LIFETIME_SECONDS
 from garaza.kit.signing_keys import SigningKeys
 from garaza.kit.storage import DataDirectory
 from garaza.reconstruction.isolated import reconstruct_isolated
-from garaza.settings import DatabaseSettings, JobSettings, Settings
+from garaza.settings import DatabaseSettings, JobSettings, RateLimitSettings, Settings
 from garaza.webhooks.service import WebhookService
 
 T = TypeVar("T")
@@ -43,6 +45,8 @@ class Parts:
     reconstruct: Reconstruct = reconstruct_isolated
     worker_command: tuple[str, ...] = (sys.executable, "-m", "garaza", "worker")
     """What the supervisor starts, before its arguments."""
+    shared_limits: SharedStore | None = None
+    """Where processes count together. None: each by itself."""
 
     def runner(self) -> JobRunner:
         """Runs claims in child processes."""
@@ -126,7 +130,22 @@ def make_parts(settings: Settings, clock: Clock = system_clock) -> Parts:
     url = database_url(settings)
     database = Database(url, pool_options(settings.database, url))
     webhooks = WebhookService(settings.webhooks, clock)
-    return Parts(settings, data, database, JobService(settings.jobs, clock, webhooks.on_end), webhooks, clock)
+    jobs = JobService(settings.jobs, clock, webhooks.on_end)
+    redis_url = _secret(settings.redis.url)
+    shared_limits = None if redis_url is None else SharedStore(redis_url)
+    return Parts(settings, data, database, jobs, webhooks, clock, shared_limits=shared_limits)
+
+
+def make_attempts(settings: RateLimitSettings, shared: SharedStore | None) -> Attempts | None:
+    """What bounds guesses at passwords; None where nothing is limited."""
+    if not settings.enabled:
+        return None
+    patience = Patience(
+        free=settings.password_attempts,
+        first_seconds=settings.password_wait_seconds,
+        longest_seconds=settings.password_longest_wait_seconds,
+    )
+    return Attempts(patience, MemoryAttempts(patience, settings.max_keys), shared, "garaza:attempts:")
 
 
 def make_signing_keys(settings: Settings, data: DataDirectory, clock: Clock = system_clock) -> SigningKeys:

@@ -32,6 +32,7 @@ from garaza.uploads.probe import Prober
 from garaza.webhooks.deliverer import Deliverer
 from garaza.wiring import make_parts
 from tests.accounts.house import PASSWORD, CountingHasher
+from tests.limits import GENEROUS
 
 VIDEO = b"a video" * 100
 SOURCE = {
@@ -212,6 +213,7 @@ async def whole_service(
         database={"url": url, "pool_timeout_seconds": 60, "busy_timeout_seconds": 60},
         jobs={"embedded_worker": False, "pressure_free_bytes": 0, **groups.pop("jobs", {})},
         uploads={"min_free_bytes": 0, **groups.pop("uploads", {})},
+        rate_limits={**GENEROUS, **groups.pop("rate_limits", {})},
         **groups,
     )
     with mock.patch.object(Deliverer, "start"):

@@ -16,6 +16,10 @@ import pytest
 
 from garaza.cli.listening import CannotListen, listen
 from tests.cli.command import PATIENCE_SECONDS, refused, run, started
+from tests.servers.fixtures import valkey
+from tests.servers.valkey import Valkey
+
+__all__ = ["valkey"]
 
 
 @pytest.fixture
@@ -185,3 +189,14 @@ def test_the_doctor_finds_what_is_wrong(taken_port: int, data: Path) -> None:
     assert done.stdout.count(r"\u2717") == 2
     assert f"{data} is a file; choose a folder with --data-dir" in done.stdout
     assert f"Can't listen on 127.0.0.1, port {taken_port}: Address already in use." in done.stdout
+
+
+def test_the_doctor_asks_where_limits_are_counted(data: Path, valkey: Valkey) -> None:
+    given = {"GARAZA_SERVER__PORT": "0", "GARAZA_UPLOADS__MIN_FREE_BYTES": "0"}
+    done = run("doctor", "--data-dir", data, **given, GARAZA_REDIS__URL=valkey.url)
+    assert done.returncode == 0
+    assert "each process counts at GARAZA_REDIS__URL" in done.stdout
+    done = run("doctor", "--data-dir", data, **given, GARAZA_REDIS__URL="redis://:hush@127.0.0.1:1/0")
+    assert done.returncode == 1
+    assert "can't be used: see GARAZA_REDIS__URL" in done.stdout
+    assert "hush" not in done.stdout + done.stderr

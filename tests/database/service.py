@@ -22,10 +22,19 @@ from garaza.jobs.upkeep import JobUpkeep
 from garaza.kit.ids import new_id
 from garaza.reconstruction.result import Result
 from garaza.services import make_services
-from garaza.settings import AccountSettings, DatabaseSettings, JobSettings, Settings, UploadSettings, WebhookSettings
+from garaza.settings import (
+    AccountSettings,
+    DatabaseSettings,
+    JobSettings,
+    RateLimitSettings,
+    Settings,
+    UploadSettings,
+    WebhookSettings,
+)
 from garaza.wiring import make_parts
 from tests.database.recorder import Recorder
 from tests.database.seed import NOW, PASSWORD
+from tests.limits import GENEROUS
 
 logging.getLogger("httpx2").setLevel(logging.WARNING)
 
@@ -76,6 +85,7 @@ def settings_for(url: URL, data_dir: Path) -> Settings:
         accounts=AccountSettings(guests=True, guest_scans_per_day=1000, guest_storage_bytes=-1),
         uploads=UploadSettings(min_free_bytes=0),
         webhooks=WebhookSettings(allow_private_addresses=True),
+        rate_limits=RateLimitSettings(**GENEROUS),
     )
 
 

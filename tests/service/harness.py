@@ -15,6 +15,8 @@ from typing import Any, TypeVar
 import httpx2
 from websockets.sync.client import ClientConnection, connect
 
+from tests.limits import GENEROUS_VARIABLES
+
 ROOT = Path(__file__).resolve().parents[2]
 PATIENCE_SECONDS = 90
 """For things that must happen, on however slow a machine; passing tests never wait for it."""
@@ -59,6 +61,7 @@ class Server:
             "GARAZA_UPLOADS__MIN_FREE_BYTES": "0",
             "GARAZA_ACCOUNTS__GUEST_SCANS_PER_DAY": "-1",
             "GARAZA_ACCOUNTS__GUEST_STORAGE_BYTES": "-1",
+            **GENEROUS_VARIABLES,
         }
         self.environment = {
             **{name: value for name, value in os.environ.items() if not name.startswith("GARAZA_")},

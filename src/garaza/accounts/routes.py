@@ -34,6 +34,7 @@ from garaza.accounts.schemas import (
 )
 from garaza.accounts.service import AccountService, Admission
 from garaza.errors import GarazaError
+from garaza.kit.client_address import digest_of
 from garaza.kit.pagination import CURSOR, MAX_PAGE_SIZE, PAGE_NUMBER, PAGE_SIZE, Paging, make_paging, paging_headers
 from garaza.kit.sessions import Reading, Writing
 from garaza.kit.times import iso_time
@@ -68,17 +69,19 @@ def _getting_in(accounts: AccountService) -> APIRouter:
         return _tokens(await accounts.register(request.email, request.username, password))
 
     @router.post("/login", summary="Sign in")
-    async def login(request: LoginRequest) -> TokenAnswer:
-        return _tokens(await accounts.login(request.email, request.password.get_secret_value()))
+    async def login(request: LoginRequest, connection: Request) -> TokenAnswer:
+        password = request.password.get_secret_value()
+        return _tokens(await accounts.login(request.email, password, digest_of(connection)))
 
     @router.post(
         "/login/form",
         summary="Sign in, by a form",
         form_limits={"max_files": 0, "max_fields": 10, "max_part_size": MAX_BODY_BYTES},
     )
-    async def login_form(form: Annotated[LoginForm, Form()]) -> TokenAnswer:
+    async def login_form(form: Annotated[LoginForm, Form()], connection: Request) -> TokenAnswer:
         """OAuth2's password form, as the documentation page and many libraries send it."""
-        return _tokens(await accounts.login(form.username, form.password.get_secret_value()))
+        password = form.password.get_secret_value()
+        return _tokens(await accounts.login(form.username, password, digest_of(connection)))
 
     @router.post("/refresh", summary="Get new tokens")
     async def refresh(request: RefreshRequest) -> TokenAnswer:

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
+import hashlib
 import logging
-from collections.abc import Sequence
+import math
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import NoReturn
 
@@ -24,11 +28,14 @@ from garaza.errors import GarazaError, changed_meanwhile, not_found
 from garaza.kit.clock import Clock
 from garaza.kit.database import Database, ReadSession, WriteSession
 from garaza.kit.ids import is_id, new_id
+from garaza.kit.limiting.attempts import Attempts
 from garaza.kit.pagination import Page, Paging
 from garaza.settings import AccountSettings
 
 PURGE_BATCH = 1000
 _CLOCKS_APART_SECONDS = 60
+
+_WRONG = {"wrong_credentials", "wrong_password"}
 
 logger = logging.getLogger(__name__)
 
@@ -59,13 +66,16 @@ class AccountService:
         storage: StorageMeter,
         clock: Clock,
         hasher: PasswordHasher | None = None,
+        attempts: Attempts | None = None,
     ) -> None:
+        """`attempts`: bounds wrong passwords for an account; None, nothing does."""
         self._settings = settings
         self._database = database
         self.clock = clock
         self._accounts = AccountRepository()
         self._tokens = AccessTokens(keys, clock)
         self._passwords = Passwords(settings.concurrent_hashes, hasher)
+        self._attempts = attempts
         self.activities = ActivityLog(clock)
         self.quota = Quota(settings, storage, clock)
         self.profile = ProfileService(self.activities, storage, clock)
@@ -92,12 +102,19 @@ class AccountService:
             await self._accounts.add_session(session, login)
         return self._admit(user, token)
 
-    async def login(self, email: str, password: str) -> Admission:
-        """Sign in.
+    async def login(self, email: str, password: str, place: str = "") -> Admission:
+        """Sign in. `place`: where from, as `digest_of` tells it.
 
         Raises:
-            GarazaError: 401, the two don't belong together; 403, they do, but the account is closed; 503, busy.
+            GarazaError: 401, the two don't belong together; 403, they do, but the account is closed; 429, after too
+                many that didn't; 503, busy.
         """
+        name = normalise.find_email(email)
+        # Whether there is such an account makes no difference.
+        async with self._guess(f"login:{email if name is None else name.key}", place):
+            return await self._login(email, password)
+
+    async def _login(self, email: str, password: str) -> Admission:
         # A second time where the password's hash was exchanged meanwhile, by another one that is right or for a better.
         return await self._try_login(email, password) or await self._try_login(email, password) or _changing()
 
@@ -192,6 +209,11 @@ class AccountService:
 
     async def _confirmed(self, user_id: int, password: str) -> str:
         """The hash that a password was compared with."""
+        # Apart from those who try to sign in: whoever is in doesn't pay for what outsiders do.
+        async with self._guess(f"confirm:{user_id}", ""):
+            return await self._compared(user_id, password)
+
+    async def _compared(self, user_id: int, password: str) -> str:
         async with self._database.read() as session:
             user = await self._accounts.get(session, user_id)
         stored = None if user is None else user.password_hash
@@ -199,6 +221,36 @@ class AccountService:
         if stored is None or not verdict.right:
             raise GarazaError(403, "wrong_password", "This isn't the account's password.")
         return stored
+
+    @asynccontextmanager
+    async def _guess(self, what: str, place: str) -> AsyncIterator[None]:
+        """Around something that shows whether a password is right.
+
+        Raises:
+            GarazaError: 429, after too many that were wrong.
+        """
+        if self._attempts is None:
+            yield
+            return
+        # A digest: addresses have no business in other servers.
+        attempt = await self._attempts.begin(hashlib.sha256(what.encode("utf-8", "replace")).hexdigest(), place)
+        if attempt.wait_seconds > 0:
+            raise _too_many_attempts(math.ceil(attempt.wait_seconds))
+        try:
+            yield
+        except GarazaError as error:
+            if error.code in _WRONG:
+                raise
+            if error.code == "account_inactive":
+                await self._attempts.succeed(attempt)
+            else:
+                await self._attempts.undo(attempt)
+            raise
+        except BaseException:
+            # Nobody knows whether it was right, whoever asked least of all.
+            await asyncio.shield(self._attempts.undo(attempt))
+            raise
+        await self._attempts.succeed(attempt)
 
     # Getting out -------------------------------------------------------------------------------------------------
 
@@ -398,6 +450,16 @@ def _principal(found: Identity, session_id: str, jti: str, expires_at: float) ->
 
 def _changing() -> NoReturn:
     raise GarazaError(409, "changed_meanwhile", "The account is being changed just now. Sign in again.")
+
+
+def _too_many_attempts(seconds: int) -> GarazaError:
+    return GarazaError(
+        429,
+        "too_many_attempts",
+        f"Too many wrong passwords for this account. Try again in {seconds} s. Whoever is signed in stays signed in.",
+        {"Retry-After": str(seconds)},
+        retry_after=seconds,
+    )
 
 
 def _inactive() -> GarazaError:

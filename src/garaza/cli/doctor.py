@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import platform
 import subprocess
 import sys
@@ -40,6 +41,8 @@ def doctor(data_dir: DataDir = None) -> None:
         "database": lambda: _database(settings),
         "port": lambda: _port(settings.server.host, settings.server.port),
     }
+    if settings.redis.url is not None:
+        checks["shared limits"] = lambda: _shared_limits(settings)
     table = Table(show_header=False)
     healthy = True
     for name, check in checks.items():
@@ -125,6 +128,22 @@ def _database(settings: Settings) -> str:
     if found not in known(PACKAGE):
         raise _Unfit(f"at revision {found}, of a newer version of Garaza; update this one")
     return f"at revision {found}" if found == wanted else f"at revision {found}; goes to {wanted} at the next start"
+
+
+def _shared_limits(settings: Settings) -> str:
+    from garaza.kit.limiting.shared import Script, SharedStore  # noqa: PLC0415
+
+    async def ask() -> object:
+        assert settings.redis.url is not None
+        store = SharedStore(settings.redis.url.get_secret_value(), patience=5)
+        try:
+            return await store.run(Script("return 1"), [], [])
+        finally:
+            await store.close()
+
+    if asyncio.run(ask()) is None:
+        raise _Unfit("can't be used: see GARAZA_REDIS__URL. The service would run, each process counting for itself")
+    return "each process counts at GARAZA_REDIS__URL"
 
 
 def _port(host: str, port: int) -> str:

@@ -10,8 +10,11 @@ class CannotListen(Exception):
     """Why not, and what to do, for a person."""
 
 
-def listen(host: str, port: int) -> socket.socket:
+def listen(host: str, port: int, send_idle_seconds: float | None = None) -> socket.socket:
     """A socket that has the address for itself; port 0 takes a free one.
+
+    A client that takes nothing of what it is sent for `send_idle_seconds` is cut off by the kernel, where that can be
+    set (Linux). Only it sees how far the client has got; and it also cuts connections that are being closed already.
 
     Raises:
         CannotListen: the address is taken, or not one of this machine.
@@ -21,6 +24,9 @@ def listen(host: str, port: int) -> socket.socket:
         try:
             # Restarting must not have to wait for the connections of the process before to time out.
             listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            if send_idle_seconds is not None and hasattr(socket, "TCP_USER_TIMEOUT"):
+                # Those that are accepted have it from here.
+                listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, int(1000 * send_idle_seconds))
             listener.bind((host, port))
             # Only now is it known: two sockets can be bound to a port that none of them listens on.
             listener.listen()

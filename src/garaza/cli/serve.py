@@ -73,7 +73,8 @@ def run_service(settings: Settings, parts: Parts | None = None) -> None:
             err=True,
         )
     try:
-        listener = listen(settings.server.host, settings.server.port)
+        send_idle = settings.timeouts.send_idle_seconds if settings.timeouts.enabled else None
+        listener = listen(settings.server.host, settings.server.port, send_idle)
     except CannotListen as error:
         refuse(str(error))
     config = uvicorn.Config(

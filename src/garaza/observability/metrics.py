@@ -23,6 +23,11 @@ class Gauge:
     read: Read
 
 
+@dataclass(frozen=True, slots=True)
+class Count(Gauge):
+    """A figure that only grows; its name gets `_total` behind it."""
+
+
 class Metrics:
     """What is measured. Reading it costs no query: figures that need one are handed to `render`."""
 
@@ -64,7 +69,8 @@ class _Gauges(Collector):
 
     def collect(self) -> Iterable[Metric]:
         for gauge in self._gauges:
-            yield GaugeMetricFamily(gauge.name, gauge.help, value=gauge.read())
+            family = CounterMetricFamily if isinstance(gauge, Count) else GaugeMetricFamily
+            yield family(gauge.name, gauge.help, value=gauge.read())
 
 
 class _Jobs(Collector):
