@@ -371,6 +371,9 @@ async def test_who_has_a_stolen_token_guesses_the_password_no_faster(start: Star
     wrong = {"current_password": "not this one", "new_password": "another one"}
     assert await statuses(person, "PUT", "/api/auth/password", 5, json=wrong) == [403] * 4 + [429]
     assert await statuses(person, "DELETE", "/api/auth/me", 1, json={"password": PASSWORD}) == [429]
+    # Nobody else is held up by that.
+    other = await whole.register()
+    assert await statuses(other, "DELETE", "/api/auth/me", 1, json={"password": PASSWORD}) == [204]
 
 
 def test_the_address_of_the_store_must_be_one() -> None:
