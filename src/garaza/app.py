@@ -13,6 +13,7 @@ from garaza import page
 from garaza.accounts.dependencies import identify
 from garaza.accounts.routes import make_router as account_routes
 from garaza.admin.routes import make_router as admin_routes
+from garaza.browsers import add_headers
 from garaza.compressing import add_compression
 from garaza.departures.routes import make_router as departure_routes
 from garaza.errors import PROBLEM_RESPONSES, UnexpectedErrors, add_handlers
@@ -87,12 +88,14 @@ def create_app(settings: Settings, parts: Parts | None = None) -> FastAPI:
     )
     describe_webhooks(app)
     add_documentation(app)
-    page.mount(app)
-    # The last one added is the outermost.
+    page.mount(app, settings.security.ancestors)
+    # The last one added is the outermost. Answers to what nobody foresaw are to carry all that others do: a page of
+    # another origin couldn't read them, and they would be missing in the figures.
     limits.add_inner(app)
     add_compression(app, settings.compression)
     limits.add_outer(app)
     app.add_middleware(UnexpectedErrors)
+    add_headers(app, settings.cors, settings.security)
     app.add_middleware(AnswerHeaders)
     return app
 

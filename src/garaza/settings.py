@@ -6,9 +6,10 @@ Each field is read from the environment as `GARAZA_<GROUP>__<FIELD>`, for exampl
 from __future__ import annotations
 
 import ipaddress
+import re
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import BaseModel, Field, SecretStr, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -215,6 +216,81 @@ class CompressionSettings(BaseModel):
     a fifth more of the disk, which counts as storage used."""
 
 
+class CorsSettings(BaseModel):
+    """Pages of other origins that may call the service."""
+
+    enabled: bool = True
+    origins: str = ""
+    """https://app.example.org[,https://…]: who may read answers. Empty: nobody but our own page. *: everybody."""
+    credentials: bool = False
+    """Whether browsers may send cookies and passwords that they keep. The service itself uses neither; a proxy before
+    it may."""
+    max_age_seconds: Annotated[int, Field(ge=0, le=24 * 3600)] = 7200
+    """How long browsers remember what they were told before the first such call. Chromium keeps it two hours at most."""
+
+    @field_validator("origins")
+    @classmethod
+    def _are_origins(cls, value: str) -> str:
+        return ",".join(_origins(value, everybody=True))
+
+    @model_validator(mode="after")
+    def _not_everybody_with_credentials(self) -> CorsSettings:
+        if self.credentials and self.allowed == ["*"]:
+            msg = "credentials can't be allowed to everybody: name the origins"
+            raise ValueError(msg)
+        return self
+
+    @property
+    def allowed(self) -> list[str]:
+        """The origins, one by one."""
+        return [origin for origin in self.origins.split(",") if origin]
+
+
+class SecuritySettings(BaseModel):
+    """What browsers are told to beware of."""
+
+    enabled: bool = True
+    hsts_seconds: Annotated[int, Field(ge=0, le=366 * 24 * 3600)] = 0
+    """How long browsers that came by https refuse to come otherwise. 0: they aren't told; it can't be taken back."""
+    hsts_subdomains: bool = False
+    frame_ancestors: str = ""
+    """https://www.example.org[,https://…]: whose pages may show ours in a frame."""
+    resource_policy: Literal["same-origin", "same-site", "cross-origin"] | None = None
+    """Whose pages may show pictures from here without reading them. None: cross-origin where `cors.origins` names any,
+    else same-origin."""
+
+    @field_validator("frame_ancestors")
+    @classmethod
+    def _are_origins(cls, value: str) -> str:
+        return ",".join(_origins(value, everybody=False))
+
+    @property
+    def ancestors(self) -> list[str]:
+        """The origins, one by one."""
+        return [origin for origin in self.frame_ancestors.split(",") if origin]
+
+
+_ORIGIN = re.compile(r"https?://(?:[0-9a-z._-]{1,255}|\[[0-9a-f:.]{2,45}\])(?::[0-9]{1,5})?")
+_DEFAULT_PORT = {"http": ":80", "https": ":443"}
+
+
+def _origins(text: str, *, everybody: bool) -> list[str]:
+    """As browsers write them: no path, lower case, no port where it is the usual one."""
+    found = []
+    for part in text.split(","):
+        origin = part.strip().lower().removesuffix("/")
+        if not origin:
+            continue
+        if not _ORIGIN.fullmatch(origin) and not (everybody and origin == "*"):
+            msg = f"{part.strip()!r} is no origin: it must look like https://app.example.org"
+            raise ValueError(msg)
+        found.append(origin.removesuffix(_DEFAULT_PORT.get(origin.partition(":")[0], "")))
+    if "*" in found and len(found) > 1:
+        msg = "* stands alone"
+        raise ValueError(msg)
+    return found
+
+
 class LiveSettings(BaseModel):
     """WebSockets."""
 
@@ -311,6 +387,8 @@ class Settings(BaseSettings):
     accounts: AccountSettings = AccountSettings()
     webhooks: WebhookSettings = WebhookSettings()
     metrics: MetricsSettings = MetricsSettings()
+    cors: CorsSettings = CorsSettings()
+    security: SecuritySettings = SecuritySettings()
     live: LiveSettings = LiveSettings()
     compression: CompressionSettings = CompressionSettings()
     redis: RedisSettings = RedisSettings()

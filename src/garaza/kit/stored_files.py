@@ -19,7 +19,12 @@ _DIGEST_LETTERS = 16
 _PRIVATE_IMMUTABLE = "private, max-age=31536000, immutable"
 _REVALIDATE = "private, no-cache"
 # A page among the files has its style inside: nothing else may run or load in it.
-_OWN_PAGE = {"Content-Security-Policy": "sandbox; default-src 'none'; img-src data:; style-src 'unsafe-inline'"}
+_OWN_PAGE = {
+    "Content-Security-Policy": (
+        "sandbox; default-src 'none'; img-src data:; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'; "
+        "frame-ancestors 'none'"
+    )
+}
 
 
 _FILE = {"*/*": {"schema": {"type": "string", "format": "binary"}}}
