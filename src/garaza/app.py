@@ -18,8 +18,8 @@ from garaza.compressing import add_compression
 from garaza.departures.routes import make_router as departure_routes
 from garaza.errors import PROBLEM_RESPONSES, UnexpectedErrors, add_handlers
 from garaza.health import make_router as health_routes
-from garaza.health import queue_lengths
 from garaza.jobs.models import Job
+from garaza.jobs.queue import Dispatcher
 from garaza.jobs.supervisor import Supervisor
 from garaza.kit import migrate
 from garaza.kit.api_page import add_documentation
@@ -27,8 +27,11 @@ from garaza.kit.asgi import AnswerHeaders
 from garaza.limits.stack import Limits
 from garaza.live.routes import make_router as live_routes
 from garaza.migrations import PACKAGE
+from garaza.observability.collectors import DiskFigures, JobMetrics
+from garaza.observability.job_figures import JobFigures
 from garaza.observability.metrics import Gauge, Metrics
 from garaza.observability.routes import make_router as metrics_routes
+from garaza.observability.watch import Watch
 from garaza.rooms.routes import make_router as room_routes
 from garaza.rooms.routes import make_shared_router
 from garaza.scans.history import make_router as history_routes
@@ -54,13 +57,15 @@ def create_app(settings: Settings, parts: Parts | None = None) -> FastAPI:
     """
     parts = parts or make_parts(settings)
     supervisor = parts.supervisor() if settings.jobs.embedded_worker else None
+    watch = Watch(settings.monitoring, settings.logging, parts.database)
+    dispatcher = parts.dispatcher()
     services = make_services(parts, None if supervisor is None else lambda: supervisor.worker_pid)
     limits = Limits(parts, services.keys)
     app = FastAPI(
         title="Garaza",
         version=garaza.__version__,
         description=garaza.__doc__ or "",
-        lifespan=_make_lifespan(parts, services, supervisor),
+        lifespan=_make_lifespan(parts, services, supervisor, watch, dispatcher),
         redoc_url=None,
         docs_url=None,
         responses=PROBLEM_RESPONSES,
@@ -70,8 +75,8 @@ def create_app(settings: Settings, parts: Parts | None = None) -> FastAPI:
     app.state.machines = services.machines
     app.state.limits = limits
     add_handlers(app)
-    app.include_router(health_routes(parts, supervisor))
-    app.include_router(_make_metrics(parts, services, supervisor, limits))
+    app.include_router(health_routes(parts, supervisor, dispatcher))
+    app.include_router(_make_metrics(parts, services, supervisor, watch, limits))
     app.include_router(webhook_routes(services.keys))
     for router in _api(parts, services):
         # Who asks is found out before anything else, in a transaction that has ended when the route's own begins.
@@ -96,6 +101,7 @@ def create_app(settings: Settings, parts: Parts | None = None) -> FastAPI:
     limits.add_outer(app)
     app.add_middleware(UnexpectedErrors)
     add_headers(app, settings.cors, settings.security)
+    watch.add_to(app)
     app.add_middleware(AnswerHeaders)
     return app
 
@@ -118,17 +124,23 @@ def _api(parts: Parts, services: Services) -> list[APIRouter]:
     ]
 
 
-def _make_metrics(parts: Parts, services: Services, supervisor: Supervisor | None, limits: Limits) -> APIRouter:
+def _make_metrics(
+    parts: Parts, services: Services, supervisor: Supervisor | None, watch: Watch, limits: Limits
+) -> APIRouter:
     gauges = [Gauge("garaza_live_listeners", "WebSockets that follow a scan.", lambda: services.hub.listeners)]
     gauges += limits.figures()
     if supervisor is not None:
         text = "Whether the worker beside the service runs."
         gauges.append(Gauge("garaza_worker_up", text, lambda: supervisor.worker_pid is not None))
-    return metrics_routes(Metrics(parts.database, gauges), parts.settings.metrics, lambda: queue_lengths(parts))
+    jobs = JobFigures(parts.database, parts.jobs, parts.clock)
+    others = [*watch.collectors, JobMetrics(jobs), DiskFigures(parts.data.space)]
+    return metrics_routes(Metrics(parts.database, gauges, others), parts.settings.metrics, jobs.update)
 
 
-def _make_lifespan(parts: Parts, services: Services, supervisor: Supervisor | None) -> Lifespan:
-    sweeper = parts.sweeper()
+def _make_lifespan(
+    parts: Parts, services: Services, supervisor: Supervisor | None, watch: Watch, dispatcher: Dispatcher
+) -> Lifespan:
+    sweeper = parts.sweeper(dispatcher)
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
@@ -138,6 +150,7 @@ def _make_lifespan(parts: Parts, services: Services, supervisor: Supervisor | No
             ending.push_async_callback(parts.database.close)
             if parts.shared_limits is not None:
                 ending.push_async_callback(parts.shared_limits.close)
+            ending.push_async_callback(watch.close)
             ending.callback(services.accounts.close)
             # Uploads and new scales come through this process alone (`serve` holds the directory's lock), so that now,
             # before the first request, none is under way.

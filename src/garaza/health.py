@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import asyncio
+import time
+from collections.abc import Awaitable, Callable
 from typing import Literal
 
 from fastapi import APIRouter, Response
 
 import garaza
+from garaza.jobs.queue import BrokerUnavailableError, Dispatcher
 from garaza.jobs.supervisor import Supervisor
 from garaza.kit.answers import Answer
+from garaza.kit.storage import DataDirectory
 from garaza.wiring import Parts
 
 _CHECK_SECONDS = 5
+_REMEMBERED_SECONDS = 1.0
 
 
 class HealthAnswer(Answer):
@@ -30,9 +35,11 @@ class ReadyAnswer(Answer):
     queue: dict[str, int]
 
 
-def make_router(parts: Parts, supervisor: Supervisor | None) -> APIRouter:
-    """The routes that operators and load balancers ask."""
+def make_router(parts: Parts, supervisor: Supervisor | None, dispatcher: Dispatcher) -> APIRouter:
+    """The routes that operators and load balancers ask. `dispatcher`: what tells workers of jobs."""
     router = APIRouter(tags=["operations"])
+    disk = _Remembered(lambda: asyncio.to_thread(_disk, parts.data, parts.settings.uploads.min_free_bytes))
+    broker = _Remembered(lambda: _broker(dispatcher)) if dispatcher.needs_messages else None
 
     @router.get("/health", summary="Alive?")
     async def health() -> HealthAnswer:
@@ -41,13 +48,11 @@ def make_router(parts: Parts, supervisor: Supervisor | None) -> APIRouter:
     @router.get("/ready", summary="Able to work?", responses={503: {"model": ReadyAnswer}})
     async def ready(response: Response) -> ReadyAnswer:
         queue, database = await _ask_database(parts)
-        free = await asyncio.to_thread(parts.data.free_bytes)
-        checks = {
-            "database": database,
-            "disk": "ok" if free >= parts.settings.uploads.min_free_bytes else "too little free space",
-        }
+        checks = {"database": database, "disk": await disk()}
         if supervisor is not None:
             checks["worker"] = "ok" if supervisor.worker_pid is not None else "not running"
+        if broker is not None:
+            checks["broker"] = await broker()
         good = all(state == "ok" for state in checks.values())
         response.status_code = 200 if good else 503
         return ReadyAnswer(status="ready" if good else "not ready", checks=checks, queue=queue)
@@ -63,7 +68,37 @@ async def _ask_database(parts: Parts) -> tuple[dict[str, int], str]:
         return {}, type(error).__name__
 
 
-async def queue_lengths(parts: Parts) -> dict[str, int] | None:
-    """Jobs by state; None if the database doesn't say so soon."""
-    lengths, state = await _ask_database(parts)
-    return lengths if state == "ok" else None
+def _disk(data: DataDirectory, wanted: int) -> str:
+    try:
+        _, free = data.space()
+    except OSError as error:
+        return type(error).__name__
+    if free < wanted:
+        return "too little free space"
+    return "ok" if data.is_writable() else "can't be written to"
+
+
+async def _broker(dispatcher: Dispatcher) -> str:
+    try:
+        async with asyncio.timeout(_CHECK_SECONDS):
+            await dispatcher.backlog()
+    except (BrokerUnavailableError, TimeoutError):
+        return "can't be reached"
+    return "ok"
+
+
+class _Remembered:
+    """What a check came to, for a moment: anybody may ask, as often as they like."""
+
+    def __init__(self, check: Callable[[], Awaitable[str]]) -> None:
+        self._check = check
+        self._lock = asyncio.Lock()
+        self._until = 0.0
+        self._state = ""
+
+    async def __call__(self) -> str:
+        async with self._lock:
+            if time.monotonic() >= self._until:
+                self._state = await self._check()
+                self._until = time.monotonic() + _REMEMBERED_SECONDS
+            return self._state

@@ -226,7 +226,7 @@ class CorsSettings(BaseModel):
     """Whether browsers may send cookies and passwords that they keep. The service itself uses neither; a proxy before
     it may."""
     max_age_seconds: Annotated[int, Field(ge=0, le=24 * 3600)] = 7200
-    """How long browsers remember what they were told before the first such call. Chromium keeps it two hours at most."""
+    """How long browsers remember what they were told before the first such call. Chromium: two hours at most."""
 
     @field_validator("origins")
     @classmethod
@@ -289,6 +289,58 @@ def _origins(text: str, *, everybody: bool) -> list[str]:
         msg = "* stands alone"
         raise ValueError(msg)
     return found
+
+
+class LoggingSettings(BaseModel):
+    """What is written to standard error."""
+
+    format: Literal["human", "json"] = "human"
+    """json: an object a line, for programs."""
+    level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
+    access: bool = True
+    """A line for each request that ends."""
+    addresses: Literal["digest", "address", "none"] = "digest"
+    """What that line says of where a client is. A digest tells clients apart without saying where they are."""
+    slow_request_seconds: Annotated[float, Field(ge=0, le=3600)] = 1
+    """What a request may take until its answer begins, waiting for the client left out, before a warning. 0: none."""
+    sql: Literal["none", "statements", "parameters"] = "none"
+    """Every statement, for development. With parameters, what people typed is in the log."""
+
+
+class MonitoringSettings(BaseModel):
+    """Knowing what requests cost."""
+
+    enabled: bool = True
+    """False: no access log, no times in answers, and no requests in /metrics."""
+    server_timing: bool = True
+    """Tell clients how long the database took, and the rest."""
+    slow_query_seconds: Annotated[float, Field(ge=0, le=3600)] = 0.2
+    """What a statement may take before a warning, without its parameters. 0: none."""
+    explain_pause_seconds: Annotated[float, Field(ge=0, le=24 * 3600)] = 10
+    """Between two plans of slow statements that only read. 0: no plans."""
+    trusted_callers: str = ""
+    """10.0.0.0/8[,…]: whose `traceparent` is believed, so that their traces go on in ours. Empty: nobody's."""
+    sentry_dsn: SecretStr | None = None
+    """Where errors that nobody foresaw are reported to. None: only to the log."""
+    sentry_environment: Annotated[str, Field(max_length=64)] = "production"
+
+    @field_validator("trusted_callers")
+    @classmethod
+    def _networks(cls, value: str) -> str:
+        return ",".join(str(ipaddress.ip_network(part.strip())) for part in value.split(",") if part.strip())
+
+    @field_validator("sentry_dsn")
+    @classmethod
+    def _address(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is None or value.get_secret_value() == "":
+            return None
+        if not re.fullmatch(r"https?://[^@/\s]+@[^@\s]+/\d+", value.get_secret_value()):
+            msg = "it must look like https://key@host/project"
+            raise ValueError(msg)
+        if find_spec("sentry_sdk") is None:
+            msg = "it needs a package that is not installed: pip install 'garaza[sentry]'"
+            raise ValueError(msg)
+        return value
 
 
 class LiveSettings(BaseModel):
@@ -387,6 +439,8 @@ class Settings(BaseSettings):
     accounts: AccountSettings = AccountSettings()
     webhooks: WebhookSettings = WebhookSettings()
     metrics: MetricsSettings = MetricsSettings()
+    logging: LoggingSettings = LoggingSettings()
+    monitoring: MonitoringSettings = MonitoringSettings()
     cors: CorsSettings = CorsSettings()
     security: SecuritySettings = SecuritySettings()
     live: LiveSettings = LiveSettings()

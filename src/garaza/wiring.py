@@ -13,6 +13,7 @@ from garaza.accounts.tokens import LEEWAY_SECONDS
 from garaza.jobs.celery_queue import CeleryQueue, make_celery
 from garaza.jobs.channels import QUEUE_CHANNEL
 from garaza.jobs.database_queue import DatabaseQueue
+from garaza.jobs.queue import Dispatcher
 from garaza.jobs.run_job import JobRunner, Reconstruct
 from garaza.jobs.service import JobService
 from garaza.jobs.supervisor import Supervisor
@@ -59,15 +60,18 @@ class Parts:
             compress=self.settings.compression.keep_compressed,
         )
 
-    def sweeper(self) -> Sweeper:
-        """Of waiting jobs.
+    def dispatcher(self) -> Dispatcher:
+        """What tells workers of jobs.
 
         Raises:
             CeleryMissingError: there is a broker, and the extra for it isn't installed.
         """
         settings = self.settings.jobs
-        dispatcher = DatabaseQueue() if settings.broker_url is None else CeleryQueue(make_broker(settings))
-        changes = changes_of(self.database, QUEUE_CHANNEL, settings.poll_seconds)
+        return DatabaseQueue() if settings.broker_url is None else CeleryQueue(make_broker(settings))
+
+    def sweeper(self, dispatcher: Dispatcher) -> Sweeper:
+        """Of waiting jobs. It closes the dispatcher when it stops."""
+        changes = changes_of(self.database, QUEUE_CHANNEL, self.settings.jobs.poll_seconds)
         return Sweeper(self.database, self.jobs, dispatcher, changes)
 
     def supervisor(self) -> Supervisor:

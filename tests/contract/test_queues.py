@@ -163,7 +163,7 @@ async def carried_by(broker_url: str | None, database: DatabaseSettings, place: 
     parts = make_parts(Settings(data_dir=place / "data", database=database, jobs=jobs))
     parts.data.create()
     (place / "control").mkdir()
-    carried = Carried(parts, place / "control", parts.sweeper())
+    carried = Carried(parts, place / "control", parts.sweeper(parts.dispatcher()))
     carried.sweeper.start()
     yield carried
     carried.stop()

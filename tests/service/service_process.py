@@ -35,7 +35,7 @@ def main() -> None:
     parser.add_argument("--supervised", action="store_true")
     given = parser.parse_args()
     settings = load_settings(given.data_dir, server={"port": given.port})
-    configure_logging()
+    configure_logging(settings.logging)
     parts = parts_of(settings)
     if given.command == "serve":
         run_service(settings, parts)

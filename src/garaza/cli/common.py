@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 import typer
 
 if TYPE_CHECKING:
-    from garaza.settings import Settings
+    from garaza.settings import LoggingSettings, Settings
 
 DataDir = Annotated[
     Path | None,
@@ -122,12 +122,13 @@ def data_errors_told(folder: Path) -> Iterator[None]:
         refuse(f"Can't keep data in {folder}: {error.strerror or error} ({place}). Make room for it, or {another}.")
 
 
-def configure_logging() -> None:
+def configure_logging(settings: LoggingSettings | None = None) -> None:
     """One line for each thing worth knowing, on standard error."""
-    logging.basicConfig(
-        stream=sys.stderr,
-        level=logging.INFO,
-        format="%(asctime)s %(levelname)-7s %(name)s: %(message)s",
-    )
+    from garaza.kit.logs import HumanFormatter, JsonFormatter  # noqa: PLC0415 - `garaza --help` must not wait for it
+
+    as_json = settings is not None and settings.format == "json"
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(JsonFormatter() if as_json else HumanFormatter())
+    logging.basicConfig(handlers=[handler], level=logging.INFO if settings is None else settings.level)
     for noisy in ("alembic", "aiosqlite", "filelock", "uvicorn.error"):
         logging.getLogger(noisy).setLevel(logging.WARNING)

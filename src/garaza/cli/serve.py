@@ -29,7 +29,7 @@ def serve(
     """Start the service and say where it is."""
     given = {"host": host, "port": port}
     settings = load_settings(data_dir, server={name: value for name, value in given.items() if value is not None})
-    configure_logging()
+    configure_logging(settings.logging)
     run_service(settings)
 
 

@@ -27,7 +27,7 @@ def worker(
     from garaza.wiring import make_parts  # noqa: PLC0415
 
     settings = load_settings(data_dir, jobs={} if concurrency is None else {"concurrency": concurrency})
-    configure_logging()
+    configure_logging(settings.logging)
     parts = make_parts(settings)
     with data_errors_told(parts.data.root):
         prepare(parts)

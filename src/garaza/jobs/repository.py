@@ -247,6 +247,10 @@ class JobRepository:
         queued, running = (await session.execute(select(_count(_QUEUED), _count(_RUNNING)))).one()
         return {JobState.QUEUED.value: queued, JobState.RUNNING.value: running}
 
+    async def oldest_waiting(self, session: ReadSession) -> float | None:
+        """Since when a job could have been begun that still waits; None: none does."""
+        return await session.scalar(select(func.min(Job.available_at)).where(_QUEUED))
+
     async def queue_positions(self, session: ReadSession, job_ids: Iterable[str]) -> dict[str, int]:
         """Of those that wait: 1 + the number of jobs that are running or wait before it."""
         place = func.row_number().over(order_by=(Job.rank, Job.id))
@@ -346,6 +350,16 @@ class JobRepository:
             earlier = ids.where(JobEvent.id.in_(others)).order_by(JobEvent.id)
             found = [(row[0], row[1]) for row in await session.execute(earlier)] + found
         return found
+
+    async def events_and_others(
+        self, session: ReadSession, after: int, others: Iterable[int], limit: int
+    ) -> Sequence[JobEvent]:
+        """Events after one, and some before it, in the order of their ids; `limit` of the former."""
+        events = list(await self.events_after(session, after, limit))
+        if others := list(others):
+            earlier = select(JobEvent).where(JobEvent.id.in_(others)).order_by(JobEvent.id)
+            events = [*await session.scalars(earlier), *events]
+        return events
 
     async def latest_event(self, session: ReadSession, job_id: str) -> JobEvent | None:
         statement = select(JobEvent).where(JobEvent.job_id == job_id).order_by(JobEvent.id.desc()).limit(1)

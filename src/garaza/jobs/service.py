@@ -46,6 +46,16 @@ class StoredFile:
     """Whether it is an account's, and so for its eyes only."""
 
 
+@dataclass(frozen=True, slots=True)
+class JobHappening:
+    """Something that happened to a job."""
+
+    job_id: str
+    kind: str
+    data: dict[str, Any]
+    at: float
+
+
 class JobService(ClaimService):
     """What clients cause, and what workers do, of which see `ClaimService`.
 
@@ -308,6 +318,10 @@ class JobService(ClaimService):
         """Jobs queued and running."""
         return await self._jobs.queue_lengths(session)
 
+    async def oldest_waiting(self, session: ReadSession) -> float | None:
+        """Since when the job could have been begun that has waited the longest; None: none waits."""
+        return await self._jobs.oldest_waiting(session)
+
     # Deleting ----------------------------------------------------------------------------------------------------
 
     async def mark_deleted(self, session: WriteSession, job_id: str) -> bool:
@@ -435,6 +449,13 @@ class JobService(ClaimService):
         """
         found = await self._jobs.jobs_of_events(session, mark.last, mark.missing, _NEWS_AT_ONCE)
         return {job_id for _, job_id in found}, mark.moved([event_id for event_id, _ in found], self._clock())
+
+    async def happenings_since(self, session: ReadSession, mark: Mark) -> tuple[list[JobHappening], Mark, bool]:
+        """As `news_since`, with what has happened; and whether there is more already."""
+        found = await self._jobs.events_and_others(session, mark.last, mark.missing, _NEWS_AT_ONCE)
+        happenings = [JobHappening(event.job_id, event.kind, event.data, event.at) for event in found]
+        moved = mark.moved([event.id for event in found], self._clock())
+        return happenings, moved, len(found) >= _NEWS_AT_ONCE
 
 
 def _is_same(job: Job, process_key: str | None) -> bool:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import functools
 import hashlib
 import ipaddress
+from functools import lru_cache
 
 from starlette.requests import HTTPConnection
 
@@ -33,7 +33,7 @@ def digest_of(connection: HTTPConnection) -> str:
     return digest_of_host(connection.client.host if connection.client is not None else "unknown")
 
 
-@functools.lru_cache(maxsize=4096)
+@lru_cache(maxsize=4096)
 def digest_of_host(host: str) -> str:
     """The same of an address as text."""
     return hashlib.sha256(network_of(host).encode()).hexdigest()

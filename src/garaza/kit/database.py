@@ -10,6 +10,7 @@ goes on with the row as it is by then instead of failing.
 from __future__ import annotations
 
 import sqlite3
+import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
@@ -22,6 +23,8 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, create_async_engine
 from sqlalchemy.pool import ConnectionPoolEntry, QueuePool
+
+from garaza.kit.current_request import spend_on_database
 
 Dialect = Literal["sqlite", "postgresql"]
 
@@ -92,6 +95,8 @@ class Database:
             pool_recycle=pool.recycle,
             pool_pre_ping=pool.pre_ping,
             connect_args=_connect_args(self.dialect, pool),
+            # Errors quote the statement. What it was given may be an address or a digest, and errors are logged.
+            hide_parameters=True,
         )
         if self.dialect == "sqlite":
             _prepare_sqlite(self.engine)
@@ -130,7 +135,9 @@ class Database:
             await self._begin(session)
             with self._outages_named():
                 yield session
+                began = time.perf_counter()
                 await session.commit()
+                spend_on_database(began)
 
     @asynccontextmanager
     async def _closing(self, session: S) -> AsyncIterator[S]:
@@ -153,6 +160,7 @@ class Database:
 
     async def _begin(self, session: AsyncSession) -> None:
         """Take a connection at once, so that whatever goes wrong here can only be the database's fault."""
+        began = time.perf_counter()
         with self._outages_named():
             try:
                 await session.connection()
@@ -162,6 +170,8 @@ class Database:
             except (OSError, TimeoutError) as error:
                 self.outages += 1
                 raise DatabaseUnavailableError from error
+            finally:
+                spend_on_database(began)
 
     @contextmanager
     def _outages_named(self) -> Iterator[None]:

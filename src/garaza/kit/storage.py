@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import os
 import shutil
+import tempfile
 import time
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -131,6 +132,20 @@ class DataDirectory:
     def free_bytes(self) -> int:
         """Free space for an unprivileged writer."""
         return shutil.disk_usage(self.root).free
+
+    def space(self) -> tuple[int, int]:
+        """Bytes that the file system has, and those of them that are free."""
+        usage = shutil.disk_usage(self.root)
+        return usage.total, usage.free
+
+    def is_writable(self) -> bool:
+        """Whether a file can be made. A disk that has failed is mounted for reading only, with all its free space."""
+        try:
+            with tempfile.TemporaryFile(dir=self.work, buffering=0) as file:
+                file.write(b"x")
+        except OSError:
+            return False
+        return True
 
     async def remove(self, *paths: Path) -> None:
         """Take files and folders away at once; their blocks are freed in a thread. What isn't there is no error."""

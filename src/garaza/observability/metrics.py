@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
-from prometheus_client import CollectorRegistry, generate_latest
+from prometheus_client import CollectorRegistry, ProcessCollector, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
@@ -29,17 +29,19 @@ class Count(Gauge):
 
 
 class Metrics:
-    """What is measured. Reading it costs no query: figures that need one are handed to `render`."""
+    """What is measured, by these and by `others`. Reading it costs no query: who keeps figures that need one has them
+    brought up to date before.
+    """
 
-    def __init__(self, database: Database, gauges: Iterable[Gauge]) -> None:
+    def __init__(self, database: Database, gauges: Iterable[Gauge], others: Iterable[Collector] = ()) -> None:
         self._registry = CollectorRegistry(auto_describe=False)
-        self._jobs = _Jobs()
-        for collector in (_Pool(database), _Gauges(list(gauges)), self._jobs):
+        for collector in (_Pool(database), _Gauges(list(gauges)), *others):
             self._registry.register(collector)
+        # Memory, processor time, files that are open: of this process.
+        ProcessCollector(registry=self._registry)
 
-    def render(self, queue: dict[str, int] | None) -> bytes:
-        """All of it in Prometheus's text format. `queue`: jobs by state, None if that can't be known now."""
-        self._jobs.queue = queue
+    def render(self) -> bytes:
+        """All of it in Prometheus's text format."""
         return generate_latest(self._registry)
 
 
@@ -71,16 +73,3 @@ class _Gauges(Collector):
         for gauge in self._gauges:
             family = CounterMetricFamily if isinstance(gauge, Count) else GaugeMetricFamily
             yield family(gauge.name, gauge.help, value=gauge.read())
-
-
-class _Jobs(Collector):
-    def __init__(self) -> None:
-        self.queue: dict[str, int] | None = None
-
-    def collect(self) -> Iterable[Metric]:
-        if self.queue is None:
-            return
-        family = GaugeMetricFamily("garaza_jobs", "Jobs that wait or are being done.", labels=["state"])
-        for state in ("queued", "running"):
-            family.add_metric([state], self.queue.get(state, 0))
-        yield family

@@ -16,10 +16,8 @@ from garaza.settings import MetricsSettings
 _FORWARDED = ("forwarded", "x-forwarded-for", "x-real-ip")
 
 
-def make_router(
-    metrics: Metrics, settings: MetricsSettings, queue: Callable[[], Awaitable[dict[str, int] | None]]
-) -> APIRouter:
-    """The route that Prometheus scrapes. `queue`: how many jobs are in each state, None if that can't be known."""
+def make_router(metrics: Metrics, settings: MetricsSettings, update: Callable[[], Awaitable[None]]) -> APIRouter:
+    """The route that Prometheus scrapes. `update`: brings figures up to date that are in the database."""
     router = APIRouter(tags=["operations"])
 
     @router.get("/metrics", summary="Figures for Prometheus", response_class=Response)
@@ -30,9 +28,8 @@ def make_router(
                 "metrics_are_private",
                 "Figures are told to this machine, and to whoever sends the token of GARAZA_METRICS__TOKEN.",
             )
-        return Response(
-            metrics.render(await queue()), media_type=CONTENT_TYPE_LATEST, headers={"Cache-Control": "no-store"}
-        )
+        await update()
+        return Response(metrics.render(), media_type=CONTENT_TYPE_LATEST, headers={"Cache-Control": "no-store"})
 
     return router
 

@@ -9,6 +9,8 @@ from tests.database.service import Person, Service
 async def tour(service: Service, admin: Person) -> None:
     for route in ("/health", "/ready", "/metrics", "/.well-known/garaza-webhook-keys", "/docs", "/openapi.json"):
         await service.call(f"GET {route}")
+    # Again: what has happened to jobs since.
+    await service.call("GET /metrics")
     for method in ("GET", "HEAD"):
         await service.call(f"{method} /")
     await service.call("HEAD /openapi.json")

@@ -1,0 +1,116 @@
+"""Figures that are kept elsewhere, in the form that Prometheus reads."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
+from prometheus_client.registry import Collector
+
+from garaza.kit.query_times import QueryTimes
+from garaza.kit.slow_queries import SlowQueries
+from garaza.kit.traffic import Histogram, Traffic
+from garaza.observability.job_figures import JobFigures
+
+
+class TrafficFigures(Collector):
+    """Requests by method, route and status. A route is one that the application has: what nobody has made is one."""
+
+    def __init__(self, traffic: Traffic) -> None:
+        self._traffic = traffic
+
+    def collect(self) -> Iterator[Metric]:
+        """See `Collector`."""
+        labels = ["method", "route"]
+        requests = CounterMetricFamily("garaza_http_requests", "Requests answered.", labels=[*labels, "status"])
+        text = "From a request to the beginning of its answer, waiting for its body left out."
+        seconds = HistogramMetricFamily("garaza_http_request_seconds", text, labels=labels)
+        for key, series in list(self._traffic.requests.items()):
+            for status, count in series.statuses.items():
+                requests.add_metric([*key, str(status)], count)
+            _add(seconds, list(key), series.seconds)
+        yield requests
+        yield seconds
+        yield GaugeMetricFamily("garaza_http_requests_in_flight", "Begun, not ended.", value=self._traffic.in_flight)
+        yield GaugeMetricFamily("garaza_websockets", "WebSockets that are open.", value=self._traffic.sockets)
+        closed = CounterMetricFamily("garaza_websockets_closed", "WebSockets that ended.", labels=["route", "code"])
+        for (route, code), count in list(self._traffic.sockets_closed.items()):
+            closed.add_metric([route, str(code)], count)
+        yield closed
+
+
+class QueryFigures(Collector):
+    """Statements of this process."""
+
+    def __init__(self, times: QueryTimes, slow: SlowQueries | None) -> None:
+        self._times = times
+        self._slow = slow
+
+    def collect(self) -> Iterator[Metric]:
+        """See `Collector`."""
+        yield CounterMetricFamily("garaza_database_queries", "Statements.", value=self._times.queries)
+        yield CounterMetricFamily("garaza_database_query_seconds", "What they took.", value=self._times.seconds)
+        if self._slow is not None:
+            text = "Those that took longer than GARAZA_MONITORING__SLOW_QUERY_SECONDS."
+            yield CounterMetricFamily("garaza_database_slow_queries", text, value=self._slow.count)
+
+
+class DiskFigures(Collector):
+    """The file system that the data directory is on."""
+
+    def __init__(self, space: Callable[[], tuple[int, int]]) -> None:
+        self._space = space
+
+    def collect(self) -> Iterator[Metric]:
+        """See `Collector`."""
+        try:
+            total, free = self._space()
+        except OSError:
+            return
+        yield GaugeMetricFamily("garaza_disk_free_bytes", "Free for this service.", value=free)
+        yield GaugeMetricFamily("garaza_disk_used_bytes", "Not free, whoever uses it.", value=total - free)
+        yield GaugeMetricFamily("garaza_disk_size_bytes", "All of it.", value=total)
+
+
+class JobMetrics(Collector):
+    """What `JobFigures` knows."""
+
+    def __init__(self, figures: JobFigures) -> None:
+        self._figures = figures
+
+    def collect(self) -> Iterable[Metric]:
+        """See `Collector`."""
+        figures = self._figures
+        if figures.queue is not None:
+            jobs = GaugeMetricFamily("garaza_jobs", "Jobs that wait or are being done.", labels=["state"])
+            for state in ("queued", "running"):
+                jobs.add_metric([state], figures.queue.get(state, 0))
+            yield jobs
+            text = "For how long the job has waited that could have been begun the longest ago; 0: none waits."
+            yield GaugeMetricFamily("garaza_jobs_oldest_queued_seconds", text, value=figures.oldest_seconds)
+        attempts = CounterMetricFamily("garaza_job_attempts", "Attempts that ended.", labels=["outcome"])
+        for outcome in ("completed", "failed", "retrying", "released", "cancelled"):
+            attempts.add_metric([outcome], figures.attempts[outcome])
+        yield attempts
+        failures = CounterMetricFamily("garaza_job_failures", "Attempts that failed.", labels=["reason"])
+        for reason, count in figures.failures.items():
+            failures.add_metric([reason], count)
+        yield failures
+        waits = HistogramMetricFamily("garaza_job_wait_seconds", "From being asked for to being begun.", labels=[])
+        _add(waits, [], figures.waits)
+        yield waits
+        took = HistogramMetricFamily("garaza_job_attempt_seconds", "Attempts that completed.", labels=[])
+        _add(took, [], figures.durations)
+        yield took
+        stages = HistogramMetricFamily("garaza_job_stage_seconds", "Stages that were finished.", labels=["stage"])
+        for stage, histogram in figures.stages.items():
+            _add(stages, [stage], histogram)
+        yield stages
+
+
+def _add(family: HistogramMetricFamily, labels: list[str], histogram: Histogram) -> None:
+    buckets, below = [], 0
+    for bound, count in zip([*map(str, histogram.bounds), "+Inf"], histogram.counts, strict=True):
+        below += count
+        buckets.append((bound, below))
+    family.add_metric(labels, buckets, sum_value=histogram.total)
