@@ -69,6 +69,8 @@ def create_app(settings: Settings, parts: Parts | None = None) -> FastAPI:
         redoc_url=None,
         docs_url=None,
         responses=PROBLEM_RESPONSES,
+        # Its own traces would name paths, and believe everybody: see `kit.tracing`.
+        telemetry={"tracing": False, "metrics": False, "logs": False},
     )
     app.state.database = parts.database
     app.state.accounts = services.accounts

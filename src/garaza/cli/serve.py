@@ -43,8 +43,10 @@ def run_service(settings: Settings, parts: Parts | None = None) -> None:
     from garaza.cli.bounded_http import BoundedHttp  # noqa: PLC0415
     from garaza.jobs.celery_queue import CeleryMissingError  # noqa: PLC0415
     from garaza.kit.signing_keys import SigningKeysError  # noqa: PLC0415
+    from garaza.observability.reporting import start_reporting  # noqa: PLC0415
     from garaza.wiring import make_parts  # noqa: PLC0415
 
+    start_reporting(settings, "garaza")
     parts = parts or make_parts(settings)
     lock = filelock.FileLock(parts.data.root / "serve.lock")
     with data_errors_told(parts.data.root):

@@ -37,7 +37,13 @@ def worker(
 def run_worker(parts: Parts, owner: str | None, *, supervised: bool) -> None:
     """Do the jobs of `parts` until told to stop; a broker says which, if there is one. Blocks, in the main thread."""
     from garaza.kit.ids import new_id  # noqa: PLC0415 - `garaza --help` must not wait for it
+    from garaza.kit.query_times import QueryTimes  # noqa: PLC0415
+    from garaza.kit.tracing import is_used, statement_spans  # noqa: PLC0415
+    from garaza.observability.reporting import start_reporting  # noqa: PLC0415
 
+    start_reporting(parts.settings, "garaza-worker")
+    if is_used():
+        QueryTimes(parts.database.engine, [statement_spans(parts.database.dialect)])
     name = owner or f"worker-{new_id()}"
     if parts.settings.jobs.broker_url is None:
         asyncio.run(work(parts, name, supervised=supervised))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from typing import Any
 
 from garaza.jobs.claims import Note, Report
@@ -22,6 +23,8 @@ class Reports:
         self._notes: list[Note] = []
         self._left = _MOST_NOTES
         self._stage: str | None = None
+        self.stages: list[tuple[str, float]] = []
+        """All that have begun, and when, in Unix seconds."""
 
     def progress(self, progress: Progress) -> None:
         """Called from the thread that works."""
@@ -29,6 +32,7 @@ class Reports:
         with self._lock:
             if stage != self._stage:
                 self._stage = stage
+                self.stages.append((stage, time.time()))
                 self._note("stage", {"stage": stage, "message": message})
             self._progress = {
                 "stage": stage,

@@ -24,6 +24,7 @@ from garaza.kit.backoff import backoff
 from garaza.kit.database import Database, DatabaseUnavailableError, WriteSession, trouble_of
 from garaza.kit.packed_files import MEDIA_TYPES, copies_of, pack_files
 from garaza.kit.storage import DataDirectory, sync_directory
+from garaza.kit.tracing import attempt_span
 from garaza.kit.waiting import first_of
 from garaza.reconstruction.cameras.scale import KnownLength
 from garaza.reconstruction.failures import EngineCrashed, ReconstructionFailure, TookTooLong
@@ -96,13 +97,16 @@ class JobRunner:
     async def _run(self, claim: Claim, stopping: asyncio.Event) -> None:
         folder = self._data.working(claim.job_id, claim.fence)
         reports = Reports()
-        try:
-            end = await self._attempt(claim, folder, reports, stopping)
-            ours = await self._say(claim, reports, end.write, stopping)
-            if not ours and end.version is not None:
-                await self._data.remove_result(claim.job_id, end.version)
-        finally:
-            await self._data.remove(folder)
+        with attempt_span(claim.options, claim.job_id, claim.attempt) as span:
+            try:
+                end = await self._attempt(claim, folder, reports, stopping)
+                span.stages(reports.stages)
+                ours = await self._say(claim, reports, end.write, stopping)
+                span.ended(well=ours and end.version is not None)
+                if not ours and end.version is not None:
+                    await self._data.remove_result(claim.job_id, end.version)
+            finally:
+                await self._data.remove(folder)
         await self._forget_checkpoints(claim)
 
     # The work ----------------------------------------------------------------------------------------------------

@@ -20,6 +20,7 @@ from garaza.kit.database import ReadSession, WriteSession
 from garaza.kit.ids import is_id
 from garaza.kit.pagination import Page, Paging
 from garaza.kit.storage import Known
+from garaza.kit.tracing import carried
 
 _NEWS_AT_ONCE = 1000
 _ASKABLE = (JobState.UPLOADED, JobState.FAILED, JobState.CANCELLED)
@@ -198,7 +199,7 @@ class JobService(ClaimService):
         now = self._clock()
         queued = {
             "state": JobState.QUEUED.value,
-            "options": options,
+            "options": {**options, **carried()},
             "priority": priority,
             "rank": rank(now, priority, self._settings.head_start_seconds),
             "attempts": 0,

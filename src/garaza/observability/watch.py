@@ -9,6 +9,7 @@ from typing import Any
 from fastapi import FastAPI
 from prometheus_client.registry import Collector
 
+from garaza.kit import tracing
 from garaza.kit.access_log import AccessLog
 from garaza.kit.client_address import digest_of_host
 from garaza.kit.database import Database
@@ -46,6 +47,8 @@ class Watch:
             pause = monitoring.explain_pause_seconds or None
             self._slow = SlowQueries(database, monitoring.slow_query_seconds, pause)
             hear.append(self._slow)
+        if monitoring.enabled and tracing.is_used():
+            hear.append(tracing.statement_spans(database.dialect))
         if monitoring.enabled or hear:
             self._times = QueryTimes(database.engine, hear)
 
@@ -66,7 +69,12 @@ class Watch:
             told=self._access_log(),
             server_timing=self._monitoring.server_timing,
             private=PRIVATE,
+            spans=self._spans(),
         )
+
+    def _spans(self) -> tracing.RequestSpans | None:
+        trusted = self._monitoring.trusted_callers
+        return tracing.RequestSpans(tracing.trusting(trusted)) if tracing.is_used() or trusted else None
 
     async def close(self) -> None:
         """Before the database is."""
