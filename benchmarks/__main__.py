@@ -27,6 +27,7 @@ from benchmarks import (
     database,
     jobs,
     limits,
+    monitoring,
     pool,
     reconstruction,
     response_size,
@@ -46,6 +47,7 @@ BENCHMARKS: dict[str, Callable[..., Report]] = {
     "database": database.run,
     "pool": pool.run,
     "accounts": accounts.run,
+    "monitoring": monitoring.run,
     "reconstruction": reconstruction.run,
 }
 NOT_QUICK = {"reconstruction"}
