@@ -19,6 +19,7 @@ from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from garaza.kit.database import DatabaseUnavailableError, trouble_of
+from garaza.kit.traffic import route_of
 from garaza.reconstruction.failures import ReconstructionFailure
 
 logger = logging.getLogger(__name__)
@@ -198,22 +199,13 @@ class UnexpectedErrors:
             await self._app(scope, receive, noting_send)
         except Exception:
             request_id = scope.get("state", {}).get("request_id")
-            logger.exception("%s %s failed, request %s", scope["method"], _path_for_log(scope["path"]), request_id)
+            logger.exception("%s %s failed, request %s", scope["method"], route_of(scope), request_id)
             if started:
                 # A whole answer can't be had any more. Raising on makes the server cut the connection, so that the
                 # client doesn't take the part for the whole.
                 raise
             answer = problem(500, "internal_error", "Something went wrong here. It was logged; please try again.")
             await answer(scope, receive, send)
-
-
-_SECRET_PATHS = ("/api/shared/",)
-"""What comes after these opens something to whoever has it."""
-
-
-def _path_for_log(path: str) -> str:
-    secret = next((prefix for prefix in _SECRET_PATHS if path.startswith(prefix)), None)
-    return path if secret is None else f"{secret}…"
 
 
 _TOO_LARGE = http.HTTPStatus.REQUEST_ENTITY_TOO_LARGE

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from bisect import bisect_left
 
+from starlette.types import Scope
+
 BOUNDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
 """Seconds; what takes longer is in a last bucket of its own."""
 NO_ROUTE = "(none)"
@@ -65,3 +67,9 @@ class Traffic:
         """A WebSocket has been closed."""
         key = (route, code)
         self.sockets_closed[key] = self.sockets_closed.get(key, 0) + 1
+
+
+def route_of(scope: Scope) -> str:
+    """The pattern of the path that a request has been sent to, once its route was found."""
+    route = scope.get("route")
+    return NO_ROUTE if route is None else getattr(route, "path", NO_ROUTE)

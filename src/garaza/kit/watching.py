@@ -10,7 +10,7 @@ from typing import Any, Protocol
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from garaza.kit.current_request import CurrentRequest, current_request
-from garaza.kit.traffic import NO_ROUTE, Traffic
+from garaza.kit.traffic import Traffic, route_of
 
 CLIENT_GONE = 499
 """What is noted as the status of a request that its client left before there was an answer."""
@@ -109,7 +109,7 @@ class Watching:
             self._traffic.in_flight -= 1
             if not request.status:
                 request.status = _FAILED if isinstance(failure, Exception) else CLIENT_GONE
-            route = _route(scope)
+            route = route_of(scope)
             self._traffic.add(scope["method"], route, request.status, request.working)
             self._told(scope, route, request, clock() - request.began)
             if self._spans is not None:
@@ -164,12 +164,7 @@ class Watching:
             if opened:
                 self._traffic.sockets -= 1
             request.status = code or _CLOSED_ABNORMALLY
-            route = _route(scope)
+            route = route_of(scope)
             self._traffic.add_socket(route, request.status)
             self._told(scope, route, request, time.perf_counter() - request.began)
             current_request.reset(token)
-
-
-def _route(scope: Scope) -> str:
-    route = scope.get("route")
-    return NO_ROUTE if route is None else getattr(route, "path", NO_ROUTE)
