@@ -37,7 +37,7 @@ ALLOWED = [
     Allowance("jobs/repository.py:page", "wastes", "", "by state, of what one account has", who="heavy"),
     *(
         Allowance(f"jobs/repository.py:{name}", "wastes", "", QUEUE)
-        for name in ("queue_positions", "queue_lengths", "next_due", "published")
+        for name in ("queue_positions", "queue_lengths", "next_due", "oldest_waiting", "published")
     ),
     Allowance("jobs/upkeep.py:count", "reads", "", EVERY),
     Allowance("jobs/upkeep.py:_read", "wastes", "", "when the disk is nearly full, and then 50 at a time"),
