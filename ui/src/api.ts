@@ -74,11 +74,12 @@ function problemFrom(status: number, text: string): Problem {
   }
 }
 
-async function call<T>(method: string, path: string, body?: unknown): Promise<T> {
+async function call<T>(method: string, path: string, body?: unknown, signal?: AbortSignal): Promise<T> {
   let response: Response;
   try {
     response = await fetch(path, {
       method,
+      ...(signal && { signal }),
       ...(body === undefined ? {} : { body: JSON.stringify(body), headers: { "Content-Type": "application/json" } }),
     });
     if (response.ok) return (await response.json()) as T;
@@ -95,7 +96,7 @@ export const process = (id: string, quality: string): Promise<unknown> =>
   call("POST", `/api/process/${id}`, { quality, max_frames: FRAMES[quality] });
 export const statuses = (ids: string[]): Promise<Status[]> =>
   ids.length ? call("GET", `/api/status?ids=${ids.join(",")}`) : Promise.resolve([]);
-export const status = (id: string): Promise<Status> => call("GET", `/api/status/${id}`);
+export const status = (id: string, signal?: AbortSignal): Promise<Status> => call("GET", `/api/status/${id}`, undefined, signal);
 export const result = (id: string): Promise<Result> => call("GET", `/api/result/${id}`);
 export const remove = (id: string): Promise<unknown> => call("DELETE", `/api/job/${id}`);
 export const setScale = (id: string, points: number[][], length_m: number): Promise<unknown> =>

@@ -41,7 +41,7 @@ export function follow(id: string, listener: Listener): () => void {
   };
   const ask = async (): Promise<void> => {
     try {
-      const now = await status(id);
+      const now = await status(id, stopped);
       if (stopped.aborted) return;
       listener.onConnection(true);
       if (now.status !== "processing") end();
