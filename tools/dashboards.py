@@ -60,6 +60,12 @@ def _quantile(share: float, histogram: str, by: str = "") -> str:
     return f"histogram_quantile({share}, sum by ({labels}) (rate({histogram}_bucket{{{_OURS}}}[{_EVERY}])))"
 
 
+def _a_second(counter: str) -> str:
+    return f"sum(rate({counter}{{{_OURS}}}[{_EVERY}]))"
+
+
+_ROOMS = ("requests", "heavy", "transfers")
+_RATES = ("auth", "upload", "search", "general", "polling", "assets")
 _REQUESTS_BY_ROUTE = f"sum by (method, route) (rate(garaza_http_requests_total{{{_OURS}}}[{_EVERY}]))"
 
 ROWS = [
@@ -194,6 +200,33 @@ ROWS = [
         ],
     ),
     Row(
+        "Limits",
+        [
+            Panel("At once", {name: f"sum(garaza_{name}_in_flight{{{_OURS}}})" for name in _ROOMS}),
+            Panel(
+                "Turned away",
+                {name: _a_second(f"garaza_{name}_turned_away_total") for name in _ROOMS},
+                "reqps",
+                about="503: there was no room for more.",
+            ),
+            Panel(
+                "Too many of one client",
+                {name: _a_second(f"garaza_rate_limited_{name}_total") for name in _RATES},
+                "reqps",
+                about="429, by class of call.",
+            ),
+            Panel(
+                "Out of time",
+                {
+                    "work, 504": _a_second("garaza_timeouts_late_total"),
+                    "answers cut": _a_second("garaza_timeouts_cut_total"),
+                    "bodies, 408": _a_second("garaza_timeouts_stalled_total"),
+                },
+                "reqps",
+            ),
+        ],
+    ),
+    Row(
         "Machine",
         [
             Panel(
@@ -297,6 +330,14 @@ ALERTS_ = [
         "ticket",
         "{{ $value | humanizePercentage }} of the statements are slow.",
         "garaza.slow_query in the log has them with their plans.",
+    ),
+    Alert(
+        "GarazaTurnsRequestsAway",
+        " or ".join(f"rate(garaza_{name}_turned_away_total[5m]) > 0.1" for name in _ROOMS),
+        "5m",
+        "ticket",
+        "Requests are answered 503, as there is no room for more.",
+        "What takes so long? Or more room: GARAZA_SHEDDING__….",
     ),
     Alert(
         "GarazaDiskNearlyFull",
