@@ -196,6 +196,12 @@ class MetricsSettings(BaseModel):
     token: SecretStr | None = None
     """Whoever sends it (Authorization: Bearer) gets them; without one, only this machine does."""
 
+    @field_validator("token")
+    @classmethod
+    def _not_empty(cls, value: SecretStr | None) -> SecretStr | None:
+        # A variable that is there and empty must not let in whoever sends nothing.
+        return value if value is not None and value.get_secret_value().strip() else None
+
 
 class CompressionSettings(BaseModel):
     """Answers that are made smaller on their way."""

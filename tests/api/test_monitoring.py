@@ -32,6 +32,20 @@ def _of(figures: Figures, name: str, **labels: str) -> float:
     return figures.get((name, tuple(sorted(labels.items()))), 0.0)
 
 
+@pytest.mark.parametrize("token", ["", "  ", "figures please"])
+async def test_an_empty_token_is_none(start: StartWhole, token: str) -> None:
+    whole = await start(metrics={"token": token})
+    for given in ("Bearer", "Bearer ", f"Bearer {token}x", None):
+        headers = {} if given is None else {"Authorization": given}
+        assert (await whole.guest("203.0.113.7").get("/metrics", headers=headers)).status_code == 403
+    # Without one this machine may read them, with one whoever sends it.
+    right = token.strip()
+    visitor, headers = (
+        (whole.guest("203.0.113.7"), {"Authorization": f"Bearer {right}"}) if right else (whole.guest("127.0.0.1"), {})
+    )
+    assert (await visitor.get("/metrics", headers=headers)).status_code == 200
+
+
 async def test_requests_are_counted_by_route_and_unknown_paths_are_one(whole: Whole) -> None:
     guest = whole.guest()
     for number in range(30):
