@@ -190,7 +190,7 @@ async def test_errors_are_reported_without_anything_that_somebody_sent(
         headers = {"Authorization": "Bearer token-secret", "Cookie": "a=cookie-secret"}
         answer = await whole.guest().get("/api/auth/me?query-secret=1", headers=headers)
     finally:
-        sentry_sdk.init()
+        sentry_sdk.init(default_integrations=False)
     assert answer.status_code == 500
     (event,) = sent
     assert event["exception"]["values"][-1]["type"] == "RuntimeError"
