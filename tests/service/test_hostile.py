@@ -218,7 +218,8 @@ def test_a_range_that_is_none_is_told_as_all_errors_are(server: Server, value: s
 # Trouble below -------------------------------------------------------------------------------------------------------
 
 
-def test_a_database_that_others_hold_is_a_reason_to_wait(start_server: StartServer) -> None:
+@pytest.mark.parametrize("kind", ["sqlite"])
+def test_a_database_that_others_hold_is_a_reason_to_wait(start_server: StartServer, kind: str) -> None:
     server = start_server(GARAZA_DATABASE__BUSY_TIMEOUT_SECONDS="0.2")
     job_id = server.new_scan()
     with closing(sqlite3.connect(server.data / "garaza.db", isolation_level=None)) as other:
@@ -251,7 +252,8 @@ async def test_a_full_disk_is_told_wherever_it_shows(fill: Callable[[], None]) -
     assert (answer.status_code, answer.json()["code"]) == (507, "disk_full")
 
 
-def test_scans_are_not_swept_away_when_their_database_is_missing(start_server: StartServer) -> None:
+@pytest.mark.parametrize("kind", ["sqlite"])
+def test_scans_are_not_swept_away_when_their_database_is_missing(start_server: StartServer, kind: str) -> None:
     server = start_server()
     job_id = server.finished_scan()
     server.stop()

@@ -142,8 +142,14 @@ class ServerChanges(Changes):
 
         failures = 0
         while True:
+            connecting = asyncio.create_task(asyncpg.connect(**self._connect, timeout=_CONNECT_SECONDS))
             try:
-                connection = await asyncpg.connect(**self._connect, timeout=_CONNECT_SECONDS)
+                connection = await asyncio.shield(connecting)
+            except asyncio.CancelledError:
+                # Interrupted in the middle of it, asyncpg leaves an error that nobody fetches. It doesn't last long.
+                with contextlib.suppress(OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError):
+                    (await connecting).terminate()
+                raise
             except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
                 failures += 1
                 if failures == 1:
