@@ -437,7 +437,7 @@ def test_whatever_happens_to_jobs_at_length(database_url: URL) -> None:
     run_state_machine_as_test(  # type: ignore[no-untyped-call]
         lambda: LifeCycle(database_url),
         settings=settings(
-            max_examples=400,
+            max_examples=120,
             stateful_step_count=60,
             deadline=None,
             suppress_health_check=list(HealthCheck),
