@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import secrets
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -177,7 +177,9 @@ def test_somebody_elses_scan_looks_like_none(server: Server, scan: str, way: str
     for job_id in (scan, "0" * 22):
         with socket(server, job_id, berta.headers if way == "header" else None) as connection:
             if way == "message":
-                connection.send(berta.message)
+                # Where there is none, that may be said before anything was asked.
+                with suppress(ConnectionClosed):
+                    connection.send(berta.message)
             answers.append(read_all(connection))
     assert answers[0] == answers[1]
     assert answers[0][1] == 4404

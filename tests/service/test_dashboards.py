@@ -10,7 +10,7 @@ import yaml
 
 from garaza.jobs.states import JobState
 from garaza.reconstruction.failures import ReconstructionFailure
-from tests.service.harness import Server
+from tests.service.harness import Server, eventually
 from tools import dashboards
 
 _NAME = re.compile(r"\b(?:garaza|process)_\w+")
@@ -32,6 +32,8 @@ def figures(server: Server) -> str:
     with server.socket(finished) as socket:
         for _ in socket:
             pass
+    # The server's end of it may take a moment longer.
+    eventually(lambda: "garaza_websockets_closed_total{" in server.client.get("/metrics").text, "it is counted")
     return server.client.get("/metrics").text
 
 
