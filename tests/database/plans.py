@@ -36,8 +36,6 @@ class Plan:
     text: str
     scanned: frozenset[str]
     """Tables read from one end to the other."""
-    walked: frozenset[str]
-    """Tables read in the order of an index, from its end on, until somebody has enough."""
     indexes: frozenset[str]
     """Those that it uses."""
     read: int
@@ -69,7 +67,7 @@ class SqlitePlans:
         # Each row: its number, that of what it is a part of, and what it says.
         with closing(self._connection.execute(f"EXPLAIN QUERY PLAN {asked.statement}", asked.parameters)) as rows:
             lines = [(row[1], row[3]) for row in rows]
-        scanned, walked, indexes = set(), set(), set()
+        scanned, indexes = set(), set()
         with_tables = set()
         for part, line in lines:
             found = _STEP.match(line)
@@ -83,7 +81,6 @@ class SqlitePlans:
                 scanned.add(table)
             elif found["index"]:
                 indexes.add(found["index"])
-                walked |= {table} if found["how"] == "SCAN" else set()
             elif found["how"] == "SCAN":
                 scanned.add(table)
         steps, changed = self._execute(asked)
@@ -94,7 +91,6 @@ class SqlitePlans:
         return Plan(
             "\n".join(line for _, line in lines),
             frozenset(scanned),
-            frozenset(walked),
             frozenset(indexes),
             read=read,
             # Where it sorts a page of few it has read few.
@@ -139,16 +135,13 @@ class SqlitePlans:
 _INDEXED = {"Index Scan", "Index Only Scan", "Bitmap Index Scan"}
 FEW = 1000
 """Rows that a server with statistics may rightly read one after the other: it knows that it won't read more."""
-_PLANNING_COST = 2.5
-"""What the server adds for each table to the cost of a plan that has to be made anew (1000 × cpu_operator_cost)."""
 
 
 class PostgresPlans:
     """Of a database that has statistics.
 
-    A server plans a statement for the parameters that it comes with, and, after some executions, for whatever
-    parameters, where it takes that to be as good and isn't told not to. It can be wrong about accounts that have much
-    more than others: so that plan is executed, too.
+    The sessions of the application have every statement planned for the parameters that it comes with: a plan for
+    whatever parameters can be wrong about accounts that have much more than others, and would have to be tried, too.
     """
 
     def __init__(self, engine: AsyncEngine, *, small: bool) -> None:
@@ -159,45 +152,27 @@ class PostgresPlans:
         self._small = small
 
     async def plan(self, asked: Asked) -> Plan:
-        values = ", ".join(map(_literal, asked.parameters))
-        executed = f"EXECUTE asked({values})" if values else "EXECUTE asked"
         async with self._engine.connect() as connection:
+            assert await _setting(connection, "plan_cache_mode") == "force_custom_plan"
             if self._small:
                 await connection.exec_driver_sql("SET LOCAL enable_seqscan = off")
-            plan, root = await self._executed(connection, asked.statement, asked.parameters)
-            if await _setting(connection, "plan_cache_mode") == "force_custom_plan":
-                await connection.rollback()
-                return plan
-            await _send(connection, f"PREPARE asked AS {asked.statement}")
-            try:
-                await _send(connection, "SET LOCAL plan_cache_mode = force_generic_plan")
-                general = await _explained(connection, "FORMAT JSON", executed)
-                tables = sum("Relation Name" in node for node in _nodes(general))
-                if general["Total Cost"] <= root["Total Cost"] + _PLANNING_COST * (tables + 1):
-                    other, _ = await self._executed(connection, executed)
-                    plan = _worse(plan, other)
-            finally:
-                await connection.rollback()
-                await _send(connection, "DEALLOCATE asked")
-        return plan
+            root = await self._executed(connection, asked)
+            await connection.rollback()
+        return _read(root, small=self._small)
 
-    async def _executed(
-        self, connection: AsyncConnection, statement: str, parameters: Any = None
-    ) -> tuple[Plan, dict[str, Any]]:
-        """What executing it did, and the root of its plan."""
+    @staticmethod
+    async def _executed(connection: AsyncConnection, asked: Asked) -> dict[str, Any]:
+        """The root of its plan, with what executing it did."""
         try:
             async with connection.begin_nested():
-                root = await _explained(connection, "ANALYZE, TIMING OFF, FORMAT JSON", statement, parameters)
+                return await _explained(connection, "ANALYZE, TIMING OFF, FORMAT JSON", asked)
         except IntegrityError:
             # What was added before is there already.
-            root = await _explained(connection, "FORMAT JSON", statement, parameters)
-        return _read(root, small=self._small), root
+            return await _explained(connection, "FORMAT JSON", asked)
 
 
-async def _explained(
-    connection: AsyncConnection, options: str, statement: str, parameters: Any = None
-) -> dict[str, Any]:
-    rows = await connection.exec_driver_sql(f"EXPLAIN ({options}) {statement}", parameters)
+async def _explained(connection: AsyncConnection, options: str, asked: Asked) -> dict[str, Any]:
+    rows = await connection.exec_driver_sql(f"EXPLAIN ({options}) {asked.statement}", asked.parameters)
     return dict(rows.scalar_one()[0]["Plan"])
 
 
@@ -205,34 +180,8 @@ async def _setting(connection: AsyncConnection, name: str) -> str:
     return str((await connection.exec_driver_sql(f"SHOW {name}")).scalar_one())
 
 
-async def _send(connection: AsyncConnection, statement: str) -> None:
-    """By the protocol that knows no parameters, so that those in the text are left alone."""
-    driver: Any = (await connection.get_raw_connection()).driver_connection
-    await driver.execute(statement)
-
-
-def _literal(value: Any) -> str:
-    if value is None:
-        return "NULL"
-    if isinstance(value, str):
-        return "'" + value.replace("'", "''") + "'"
-    return str(value)
-
-
-def _worse(one: Plan, other: Plan) -> Plan:
-    return Plan(
-        f"{one.text}\nfor any parameters:\n{other.text}",
-        one.scanned | other.scanned,
-        one.walked | other.walked,
-        one.indexes | other.indexes,
-        max(one.read, other.read),
-        max(one.sorted, other.sorted),
-        max(one.wasted, other.wasted),
-    )
-
-
 def _read(root: dict[str, Any], *, small: bool) -> Plan:
-    scanned, walked, indexes = set(), set(), set()
+    scanned, indexes = set(), set()
     read = sorted_rows = wasted = 0
     for node in _nodes(root):
         kind, table = node["Node Type"], node.get("Relation Name")
@@ -246,15 +195,13 @@ def _read(root: dict[str, Any], *, small: bool) -> Plan:
             scanned.add(table)
         if kind in _INDEXED:
             indexes.add(node["Index Name"])
-            if "Index Cond" not in node:
-                walked.add(table or node["Index Name"])
         wasted += int(left_out * loops)
         if table is not None and kind != "ModifyTable":
             read += seen
         if kind in {"Sort", "Incremental Sort"}:
             sorted_rows += int(max(part.get("Actual Rows", 0) * part.get("Actual Loops", 1) for part in node["Plans"]))
     text = json.dumps(_short(root), indent=1)
-    return Plan(text, frozenset(scanned), frozenset(walked), frozenset(indexes), read, sorted_rows, wasted)
+    return Plan(text, frozenset(scanned), frozenset(indexes), read, sorted_rows, wasted)
 
 
 def _nodes(node: dict[str, Any]) -> Iterator[dict[str, Any]]:

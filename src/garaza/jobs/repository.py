@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVarTuple
 
 from sqlalchemy import (
     CTE,
     BigInteger,
     ColumnElement,
+    Row,
     ScalarSelect,
     Select,
     Table,
@@ -39,6 +40,8 @@ from garaza.kit.pagination import Page, Paging, read_page
 JOB: Table = Base.metadata.tables[Job.__tablename__]
 ATTEMPT: Table = Base.metadata.tables[JobAttempt.__tablename__]
 EVENT: Table = Base.metadata.tables[JobEvent.__tablename__]
+
+Ts = TypeVarTuple("Ts")
 
 _CLAIMABLE_KINDS = {"queued", "retrying"}
 
@@ -157,19 +160,9 @@ class JobRepository:
         wanted: Paging,
     ) -> Page[Job]:
         """The jobs of an account, or of everybody, that are there for clients; newest first."""
-        statement = select(Job).where(_alive(now))
-        wanted_states = None if states is None else [state.value for state in states]
-        if user_id is None and wanted_states == _BEFORE_THE_END:
-            # Their own index has them in the order of the list; that of each state isn't to be sorted instead.
-            statement = statement.where(_PROCESSING, unindexed(Job.deleted_at).is_(None))
-        else:
-            statement = statement.where(_THERE)
-            if wanted_states is not None:
-                # Of one account's jobs, those in some states: not of all those in some states, one account's.
-                state = Job.state if user_id is None else unindexed(Job.state)
-                statement = statement.where(state.in_(wanted_states))
-        if user_id is not None:
-            statement = statement.where(Job.user_id == user_id)
+        values = None if states is None else [state.value for state in states]
+        whose = _everybodys(values) if user_id is None else _own(user_id, values)
+        statement = select(Job).where(*whose, _alive(now))
         return await read_page(session, statement, (Job.created_at, Job.id), wanted)
 
     async def ids_of_user(self, session: ReadSession, user_id: int, limit: int) -> Sequence[str]:
@@ -344,22 +337,24 @@ class JobRepository:
     ) -> Sequence[tuple[int, str]]:
         """Id and job of the events after one, and of some before it, in the order of their ids."""
         ids = select(JobEvent.id, JobEvent.job_id)
-        later = ids.where(JobEvent.id > after).order_by(JobEvent.id).limit(limit)
-        found = [(row[0], row[1]) for row in await session.execute(later)]
-        if others := list(others):
-            earlier = ids.where(JobEvent.id.in_(others)).order_by(JobEvent.id)
-            found = [(row[0], row[1]) for row in await session.execute(earlier)] + found
-        return found
+        return [(row[0], row[1]) for row in await self._after_and_others(session, ids, after, others, limit)]
 
     async def events_and_others(
         self, session: ReadSession, after: int, others: Iterable[int], limit: int
     ) -> Sequence[JobEvent]:
         """Events after one, and some before it, in the order of their ids; `limit` of the former."""
-        events = list(await self.events_after(session, after, limit))
+        return [row[0] for row in await self._after_and_others(session, select(JobEvent), after, others, limit)]
+
+    @staticmethod
+    async def _after_and_others(
+        session: ReadSession, events: Select[*Ts], after: int, others: Iterable[int], limit: int
+    ) -> list[Row[*Ts]]:
+        later = events.where(JobEvent.id > after).order_by(JobEvent.id).limit(limit)
+        found = list(await session.execute(later))
         if others := list(others):
-            earlier = select(JobEvent).where(JobEvent.id.in_(others)).order_by(JobEvent.id)
-            events = [*await session.scalars(earlier), *events]
-        return events
+            earlier = events.where(JobEvent.id.in_(others)).order_by(JobEvent.id)
+            found = [*await session.execute(earlier), *found]
+        return found
 
     async def latest_event(self, session: ReadSession, job_id: str) -> JobEvent | None:
         statement = select(JobEvent).where(JobEvent.job_id == job_id).order_by(JobEvent.id.desc()).limit(1)
@@ -432,6 +427,21 @@ def _count(condition: ColumnElement[bool]) -> ScalarSelect[int]:
 
 def _alive(now: float) -> ColumnElement[bool]:
     return or_(Job.expires_at.is_(None), Job.expires_at > now)
+
+
+def _everybodys(states: list[str] | None) -> list[ColumnElement[bool]]:
+    if states is None:
+        return [_THERE]
+    if states == _BEFORE_THE_END:
+        # Their own index has them in the order of the list; that of each state isn't to be sorted instead.
+        return [_PROCESSING, unindexed(Job.deleted_at).is_(None)]
+    return [_THERE, Job.state.in_(states)]
+
+
+def _own(user_id: int, states: list[str] | None) -> list[ColumnElement[bool]]:
+    own = [Job.user_id == user_id, _THERE]
+    # Of one account's jobs, those in some states: not of all those in some states, one account's.
+    return own if states is None else [*own, unindexed(Job.state).in_(states)]
 
 
 def _lease() -> Select[str, int, int]:
