@@ -70,7 +70,7 @@ async def _ask_database(parts: Parts) -> tuple[dict[str, int], str]:
 
 def _disk(data: DataDirectory, wanted: int) -> str:
     try:
-        _, free = data.space()
+        free = data.free_bytes()
     except OSError as error:
         return type(error).__name__
     if free < wanted:

@@ -19,6 +19,27 @@ from sqlalchemy.exc import ArgumentError
 GIB = 1 << 30
 
 
+_REDIS = "redis://:password@host:6379/0"
+
+
+def _address(value: SecretStr | None, form: str, example: str) -> SecretStr | None:
+    """Of another server; None where it is left out, or there and empty."""
+    if value is None or value.get_secret_value() == "":
+        return None
+    if not re.fullmatch(form, value.get_secret_value(), re.DOTALL):
+        msg = f"it must look like {example}"
+        raise ValueError(msg)
+    return value
+
+
+def _with_extra(value: SecretStr | None, package: str, extra: str) -> SecretStr | None:
+    """The same, if what talks to that server is there."""
+    if value is not None and find_spec(package) is None:
+        msg = f"it needs a package that is not installed: pip install 'garaza[{extra}]'"
+        raise ValueError(msg)
+    return value
+
+
 class ServerSettings(BaseModel):
     """Where the service listens."""
 
@@ -66,10 +87,7 @@ class DatabaseSettings(BaseModel):
         if url.get_backend_name() not in {"postgresql", "postgres"} or not url.database:
             msg = "it must look like postgresql://user:password@host/name"
             raise ValueError(msg)
-        if find_spec("asyncpg") is None:
-            msg = "it needs a package that is not installed: pip install 'garaza[postgres]'"
-            raise ValueError(msg)
-        return value
+        return _with_extra(value, "asyncpg", "postgres")
 
 
 class UploadSettings(BaseModel):
@@ -127,12 +145,7 @@ class JobSettings(BaseModel):
     @field_validator("broker_url")
     @classmethod
     def _redis(cls, value: SecretStr | None) -> SecretStr | None:
-        if value is None or value.get_secret_value() == "":
-            return None
-        if not value.get_secret_value().startswith(("redis://", "rediss://", "redis+socket://")):
-            msg = "it must look like redis://:password@host:6379/0"
-            raise ValueError(msg)
-        return value
+        return _address(value, r"(?:rediss?|redis\+socket)://.*", _REDIS)
 
     @model_validator(mode="after")
     def _lease_outlives_heartbeats(self) -> JobSettings:
@@ -337,16 +350,9 @@ class MonitoringSettings(BaseModel):
 
     @field_validator("sentry_dsn")
     @classmethod
-    def _address(cls, value: SecretStr | None) -> SecretStr | None:
-        if value is None or value.get_secret_value() == "":
-            return None
-        if not re.fullmatch(r"https?://[^@/\s]+@[^@\s]+/\d+", value.get_secret_value()):
-            msg = "it must look like https://key@host/project"
-            raise ValueError(msg)
-        if find_spec("sentry_sdk") is None:
-            msg = "it needs a package that is not installed: pip install 'garaza[sentry]'"
-            raise ValueError(msg)
-        return value
+    def _project(cls, value: SecretStr | None) -> SecretStr | None:
+        value = _address(value, r"https?://[^@/\s]+@[^@\s]+/\d+", "https://key@host/project")
+        return _with_extra(value, "sentry_sdk", "sentry")
 
 
 class LiveSettings(BaseModel):
@@ -369,15 +375,7 @@ class RedisSettings(BaseModel):
     @field_validator("url")
     @classmethod
     def _usable(cls, value: SecretStr | None) -> SecretStr | None:
-        if value is None or value.get_secret_value() == "":
-            return None
-        if not value.get_secret_value().startswith(("redis://", "rediss://", "unix://")):
-            msg = "it must look like redis://:password@host:6379/0"
-            raise ValueError(msg)
-        if find_spec("redis") is None:
-            msg = "it needs a package that is not installed: pip install 'garaza[redis]'"
-            raise ValueError(msg)
-        return value
+        return _with_extra(_address(value, r"(?:rediss?|unix)://.*", _REDIS), "redis", "redis")
 
 
 _PerMinute = Annotated[int, Field(ge=1, le=10_000_000)]

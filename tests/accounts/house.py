@@ -20,18 +20,11 @@ from garaza.kit.database import Database, WriteSession
 from garaza.kit.ids import new_id
 from garaza.settings import AccountSettings, DatabaseSettings
 from garaza.wiring import pool_options
+from tests.clock import SettableClock
 
 PASSWORD = "correct horse"
 BEGINNING = 1_795_000_000.0
 """In November 2026."""
-
-
-class SettableClock:
-    def __init__(self) -> None:
-        self.now = BEGINNING
-
-    def __call__(self) -> float:
-        return self.now
 
 
 class Keys:
@@ -180,7 +173,7 @@ def make_house(
     hasher: CountingHasher | None = None,
     **settings: Any,
 ) -> House:
-    clock, keys, hasher = clock or SettableClock(), keys or Keys(), hasher or CountingHasher()
+    clock, keys, hasher = clock or SettableClock(BEGINNING), keys or Keys(), hasher or CountingHasher()
     database = Database(url, pool_options(DatabaseSettings(), url))
     accounts = AccountService(AccountSettings(**settings), database, keys, stored, clock, hasher)
     app = FastAPI()

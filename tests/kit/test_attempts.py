@@ -8,6 +8,7 @@ import pytest
 
 from garaza.kit.limiting.attempts import KNOWN_SECONDS, Attempts, MemoryAttempts, Patience
 from garaza.kit.limiting.shared import SharedStore
+from tests.clock import SettableClock
 from tests.servers.fixtures import valkey
 from tests.servers.valkey import Valkey
 
@@ -23,21 +24,13 @@ def anyio_backend() -> str:
     return "asyncio"
 
 
-class Clock:
-    def __init__(self) -> None:
-        self.now = 1_795_000_000.0
-
-    def __call__(self) -> float:
-        return self.now
-
-
 @pytest.fixture
-def clock() -> Clock:
-    return Clock()
+def clock() -> SettableClock:
+    return SettableClock()
 
 
 @pytest.fixture(params=["memory", "shared"])
-async def attempts(request: pytest.FixtureRequest, clock: Clock) -> AsyncIterator[Attempts]:
+async def attempts(request: pytest.FixtureRequest, clock: SettableClock) -> AsyncIterator[Attempts]:
     memory = MemoryAttempts(RULES, clock=clock)
     if request.param == "memory":
         yield Attempts(RULES, memory)
@@ -54,7 +47,7 @@ async def wait(attempts: Attempts, key: str = "anna", place: str = "") -> float:
     return round((await attempts.begin(key, place)).wait_seconds, 3)
 
 
-async def test_the_wait_doubles_up_to_an_end(attempts: Attempts, clock: Clock) -> None:
+async def test_the_wait_doubles_up_to_an_end(attempts: Attempts, clock: SettableClock) -> None:
     assert [await wait(attempts) for _ in range(3)] == [0, 0, 0]
     seen = []
     for _ in range(6):
@@ -65,7 +58,7 @@ async def test_the_wait_doubles_up_to_an_end(attempts: Attempts, clock: Clock) -
     assert seen == [10, 20, 40, 80, 100, 100]
 
 
-async def test_asking_while_one_has_to_wait_makes_it_no_longer(attempts: Attempts, clock: Clock) -> None:
+async def test_asking_while_one_has_to_wait_makes_it_no_longer(attempts: Attempts, clock: SettableClock) -> None:
     for _ in range(3):
         await wait(attempts)
     assert [await wait(attempts) for _ in range(50)] == [10] * 50
@@ -81,7 +74,7 @@ async def test_a_success_forgets_what_was_wrong(attempts: Attempts) -> None:
     assert await wait(attempts) == 10
 
 
-async def test_after_a_while_all_is_forgotten(attempts: Attempts, clock: Clock) -> None:
+async def test_after_a_while_all_is_forgotten(attempts: Attempts, clock: SettableClock) -> None:
     for _ in range(3):
         await wait(attempts)
     clock.now += 10 + 900.1
@@ -118,7 +111,7 @@ async def test_what_came_to_nothing_is_taken_back(attempts: Attempts) -> None:
     assert [await wait(attempts) for _ in range(3)] == [0, 0, 0]
 
 
-async def test_taking_one_back_ends_no_wait_that_others_deserved(attempts: Attempts, clock: Clock) -> None:
+async def test_taking_one_back_ends_no_wait_that_others_deserved(attempts: Attempts, clock: SettableClock) -> None:
     slow = await attempts.begin("anna", "")
     assert [await wait(attempts) for _ in range(2)] == [0, 0]
     clock.now += 10
@@ -129,7 +122,7 @@ async def test_taking_one_back_ends_no_wait_that_others_deserved(attempts: Attem
 
 
 def test_memory_is_bounded() -> None:
-    clock = Clock()
+    clock = SettableClock()
     memory = MemoryAttempts(RULES, max_keys=50, clock=clock)
     for number in range(1000):
         memory.succeed(memory.begin(f"somebody{number}", "home"))
@@ -138,7 +131,7 @@ def test_memory_is_bounded() -> None:
 
 
 def test_a_place_is_known_for_a_month() -> None:
-    clock = Clock()
+    clock = SettableClock()
     memory = MemoryAttempts(RULES, clock=clock)
     memory.succeed(memory.begin("anna", "home"))
     clock.now += KNOWN_SECONDS - 1

@@ -17,13 +17,7 @@ from starlette.websockets import WebSocket
 
 from garaza.kit.limiting.middleware import Policy, RateLimits
 from garaza.kit.limiting.rates import Limit, MemoryRates, Rates, Verdict
-
-
-class Clock:
-    now = 1000.0
-
-    def __call__(self) -> float:
-        return self.now
+from tests.clock import SettableClock
 
 
 async def _hello(_request: Request) -> Response:
@@ -35,7 +29,7 @@ async def _socket(socket: WebSocket) -> None:
     await socket.close()
 
 
-def client(clock: Clock, refused: Counter[str]) -> TestClient:
+def client(clock: SettableClock, refused: Counter[str]) -> TestClient:
     few, many = Policy("few", Limit(2, 60)), Policy("many", Limit(5, 10))
 
     def choose(scope: Scope) -> tuple[Policy, str] | None:
@@ -51,7 +45,7 @@ def client(clock: Clock, refused: Counter[str]) -> TestClient:
 
 
 def test_each_answer_says_the_limit_and_what_is_left() -> None:
-    clock, refused = Clock(), Counter[str]()
+    clock, refused = SettableClock(1000.0), Counter[str]()
     with client(clock, refused) as web:
         answers = [web.get("/few") for _ in range(3)]
         other = web.get("/many")
@@ -67,7 +61,7 @@ def test_each_answer_says_the_limit_and_what_is_left() -> None:
 
 
 def test_the_headers_are_structured_fields() -> None:
-    with client(Clock(), Counter()) as web:
+    with client(SettableClock(1000.0), Counter()) as web:
         answer = web.get("/many")
     assert http_sf.parse(answer.headers["RateLimit-Policy"].encode(), tltype="list") == [("many", {"q": 5, "w": 10})]
     assert http_sf.parse(answer.headers["RateLimit"].encode(), tltype="list") == [("many", {"r": 4, "t": 2})]
@@ -75,7 +69,7 @@ def test_the_headers_are_structured_fields() -> None:
 
 def test_a_socket_too_many_is_not_opened() -> None:
     refused: Counter[str] = Counter()
-    with client(Clock(), refused) as web:
+    with client(SettableClock(1000.0), refused) as web:
         for _ in range(2):
             with web.websocket_connect("/ws"):
                 pass

@@ -7,20 +7,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from garaza.kit.limiting.rates import Limit, MemoryRates, Verdict
+from tests.clock import SettableClock
 
 MINUTE = 60.0
 
 
-class Clock:
-    def __init__(self) -> None:
-        self.now = 1000.0
-
-    def __call__(self) -> float:
-        return self.now
-
-
-def rates(max_keys: int = 1000) -> tuple[MemoryRates, Clock]:
-    clock = Clock()
+def rates(max_keys: int = 1000) -> tuple[MemoryRates, SettableClock]:
+    clock = SettableClock(1000.0)
     return MemoryRates(max_keys, clock), clock
 
 

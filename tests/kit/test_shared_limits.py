@@ -15,6 +15,7 @@ import pytest
 
 from garaza.kit.limiting.rates import Limit, MemoryRates, Rates, Verdict
 from garaza.kit.limiting.shared import Script, SharedStore
+from tests.clock import SettableClock
 from tests.servers.fixtures import valkey
 from tests.servers.valkey import Valkey
 from tests.service.harness import PATIENCE_SECONDS, ROOT
@@ -48,14 +49,6 @@ def anyio_backend() -> str:
     return "asyncio"
 
 
-class Clock:
-    def __init__(self) -> None:
-        self.now = 1_795_000_000.0
-
-    def __call__(self) -> float:
-        return self.now
-
-
 @pytest.fixture
 async def store(valkey: Valkey) -> AsyncIterator[SharedStore]:
     store = SharedStore(valkey.url, patience=60)
@@ -73,7 +66,7 @@ def own(tmp_path: Path) -> AsyncIterator[Valkey]:
 
 
 async def test_it_counts_there_as_in_memory(store: SharedStore) -> None:
-    clock = Clock()
+    clock = SettableClock()
     memory = MemoryRates(clock=clock)
     shared = Rates(MemoryRates(), store, clock=clock)
     for requests, seconds in ((1, 0.5), (3, 7.0), (100, 60.0)):
@@ -123,7 +116,7 @@ async def test_scripts_are_sent_again_to_whoever_has_forgotten_them(store: Share
 async def test_when_it_dies_each_counts_by_itself_until_it_is_back(
     own: Valkey, caplog: pytest.LogCaptureFixture
 ) -> None:
-    clock = Clock()
+    clock = SettableClock()
     store = SharedStore(own.url, patience=60, clock=clock)
     rates = Rates(MemoryRates(), store)
     limit = Limit(3, HOUR)
@@ -165,7 +158,7 @@ async def test_those_who_wait_for_its_answer_when_it_dies_are_counted_too(own: V
 
 
 async def test_a_silent_one_is_waited_for_once_and_not_by_everybody(own: Valkey) -> None:
-    clock = Clock()
+    clock = SettableClock()
     store = SharedStore(own.url, patience=0.2, clock=clock)
     assert await store.run(ECHO, [], ["x"]) == b"x"
     own.pause()
@@ -197,7 +190,7 @@ async def test_a_silent_one_is_waited_for_once_and_not_by_everybody(own: Valkey)
 
 
 async def test_one_that_was_never_there_costs_nothing_but_the_first_try() -> None:
-    store = SharedStore("redis://127.0.0.1:1/0", clock=Clock())
+    store = SharedStore("redis://127.0.0.1:1/0", clock=SettableClock())
     rates = Rates(MemoryRates(), store)
     verdict = await rates.hit("a", Limit(2, HOUR))
     assert verdict == Verdict(allowed=True, remaining=1, reset_seconds=HOUR / 2, retry_seconds=0)

@@ -7,6 +7,7 @@ import ipaddress
 from functools import lru_cache
 
 from starlette.requests import HTTPConnection
+from starlette.types import Scope
 
 _IPV6_SITE_BITS = 64
 """What one household is given: its devices change their addresses within it every day."""
@@ -25,12 +26,13 @@ def network_of(host: str) -> str:
     return str(address)
 
 
-def digest_of(connection: HTTPConnection) -> str:
+def digest_of(connection: HTTPConnection | Scope) -> str:
     """`network_of` the client as 64 hexadecimal letters. Counts what comes from one place without writing down which.
 
     It isn't a secret: all IPv4 addresses are soon tried. It keeps addresses out of backups, logs and curious eyes.
     """
-    return digest_of_host(connection.client.host if connection.client is not None else "unknown")
+    client = connection.get("client")
+    return digest_of_host(client[0] if client else "unknown")
 
 
 @lru_cache(maxsize=4096)

@@ -131,7 +131,8 @@ class DataDirectory:
 
     def free_bytes(self) -> int:
         """Free space for an unprivileged writer."""
-        return shutil.disk_usage(self.root).free
+        _, free = self.space()
+        return free
 
     def space(self) -> tuple[int, int]:
         """Bytes that the file system has, and those of them that are free."""

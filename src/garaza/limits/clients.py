@@ -7,7 +7,7 @@ from collections import OrderedDict
 from starlette.types import Scope
 
 from garaza.accounts.tokens import AccessTokens, InvalidTokenError
-from garaza.kit.client_address import digest_of_host
+from garaza.kit.client_address import digest_of
 from garaza.kit.clock import Clock
 
 MAX_TOKENS = 4096
@@ -34,8 +34,7 @@ class Clients:
     @staticmethod
     def address(scope: Scope) -> str:
         """A name for where it comes from, behind the proxies that are trusted."""
-        client = scope.get("client")
-        return digest_of_host(client[0] if client else "unknown")
+        return digest_of(scope)
 
     def _account(self, authorization: bytes) -> str | None:
         seen = self._seen.get(authorization)

@@ -10,6 +10,7 @@ from typing import Any
 from fastapi import APIRouter
 from pydantic import BaseModel
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
+from starlette.status import WS_1013_TRY_AGAIN_LATER
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from garaza.accounts.principal import Principal
@@ -25,7 +26,6 @@ ReadResult = Callable[[ReadSession, str, Principal | None], Awaitable[BaseModel]
 """Gives RESULT of a completed job."""
 
 CLOSE_NORMAL = 1000
-CLOSE_TRY_LATER = 1013
 CLOSE_NOT_AUTHENTICATED = 4401
 CLOSE_NOT_FOUND = 4404
 
@@ -156,7 +156,7 @@ def make_router(
     async def follow_job(socket: WebSocket, job_id: str) -> None:
         await socket.accept()
         if hub.listeners >= settings.max_sockets:
-            await socket.close(CLOSE_TRY_LATER, "too many connections")
+            await socket.close(WS_1013_TRY_AGAIN_LATER, "too many connections")
             return
         follower = Follower(socket, job_id, database, jobs, result)
         with hub.listen(job_id) as news:
@@ -172,7 +172,7 @@ def make_router(
             except (DatabaseUnavailableError, PoolTimeoutError):
                 # Clients come back by themselves, with the last event that they have.
                 with contextlib.suppress(RuntimeError, WebSocketDisconnect):
-                    await socket.close(CLOSE_TRY_LATER, "try again later")
+                    await socket.close(WS_1013_TRY_AGAIN_LATER, "try again later")
                 return
         with contextlib.suppress(RuntimeError, WebSocketDisconnect):
             await socket.close(CLOSE_NORMAL)

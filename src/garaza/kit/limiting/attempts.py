@@ -89,14 +89,14 @@ class MemoryAttempts:
     def succeed(self, attempt: Attempt) -> None:
         """Forget what was counted, and remember the place."""
         pair = _pair(attempt.key, attempt.place)
-        self._counts.pop(pair if attempt.known else attempt.key, None)
+        self._counts.pop(_counted_as(attempt), None)
         if attempt.place:
             self._known[pair] = self._clock() + KNOWN_SECONDS
             _trim(self._known, pair, self._max_keys)
 
     def undo(self, attempt: Attempt) -> None:
         """Take an attempt back that came to nothing, for reasons of ours."""
-        name = _pair(attempt.key, attempt.place) if attempt.known else attempt.key
+        name = _counted_as(attempt)
         before = self._counts.get(name)
         if before is not None:
             made = max(0, before.made - 1)
@@ -107,6 +107,10 @@ class MemoryAttempts:
 
 def _pair(key: str, place: str) -> str:
     return f"{key}@{place}"
+
+
+def _counted_as(attempt: Attempt) -> str:
+    return _pair(attempt.key, attempt.place) if attempt.known else attempt.key
 
 
 def _trim(entries: OrderedDict[str, _Count] | OrderedDict[str, float], newest: str, most: int) -> None:

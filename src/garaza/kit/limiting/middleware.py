@@ -6,11 +6,10 @@ import math
 from collections import Counter
 from collections.abc import Callable
 
+from starlette.status import WS_1013_TRY_AGAIN_LATER
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from garaza.kit.limiting.rates import Limit, Rates, Verdict
-
-CLOSE_TRY_LATER = 1013
 
 
 class Policy:
@@ -72,6 +71,6 @@ class RateLimits:
             return
         self._refused[policy.name] += 1
         if scope["type"] == "websocket" and "websocket.http.response" not in scope.get("extensions", {}):
-            await send({"type": "websocket.close", "code": CLOSE_TRY_LATER})
+            await send({"type": "websocket.close", "code": WS_1013_TRY_AGAIN_LATER})
             return
         await self._refuse(policy, verdict)(scope, receive, send_with_state)
