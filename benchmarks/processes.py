@@ -123,10 +123,11 @@ _GENEROUS = {
 
 
 @contextmanager
-def garaza_service(data_dir: Path, log: Path) -> Iterator[Process]:
+def garaza_service(data_dir: Path, log: Path, **environment: str) -> Iterator[Process]:
     """`garaza serve` on a free port, as users start it, but without a worker beside it, which is not measured here."""
     command = ["garaza", "serve", "--port", "0", "--data-dir", str(data_dir)]
-    with child(command, log, GARAZA_JOBS__EMBEDDED_WORKER="false", **_GENEROUS) as process:
+    settings = {"GARAZA_JOBS__EMBEDDED_WORKER": "false", **_GENEROUS, **environment}
+    with child(command, log, **settings) as process:
         yield _listening(process, log)
 
 
