@@ -46,6 +46,9 @@ class ServerSettings(BaseModel):
     host: str = "127.0.0.1"
     port: Annotated[int, Field(ge=0, le=65535)] = 8000
     """0: any free port; the one taken is printed."""
+    keep_alive_seconds: Annotated[int, Field(ge=1, le=3600)] = 75
+    """How long a connection without a request is kept. A page that asks every few seconds keeps its own; and a proxy
+    must be the first to close one (nginx: after 60), or it now and then asks where nobody listens any more."""
     shutdown_seconds: Annotated[int, Field(ge=0, le=600)] = 10
     """How long requests that have begun may take to end after SIGTERM."""
 

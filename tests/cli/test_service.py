@@ -7,6 +7,8 @@ import signal
 import socket
 import sqlite3
 import stat
+import subprocess
+import sys
 import urllib.request
 from collections.abc import Iterator
 from contextlib import closing
@@ -163,6 +165,34 @@ def test_it_listens_on_ipv6_where_there_is_ipv6(data: Path) -> None:
     else:
         assert server.returncode == 1
         assert "Can't listen on ::1" in err
+
+
+def test_a_connection_is_kept_for_as_long_as_was_said(data: Path) -> None:
+    settings = {"GARAZA_JOBS__EMBEDDED_WORKER": "false", "GARAZA_SERVER__KEEP_ALIVE_SECONDS": "1"}
+    with started("serve", "--port", "0", "--data-dir", data, **settings) as server:
+        assert server.stdout is not None
+        port = int(server.stdout.readline().rsplit(":", 1)[1])
+        with socket.create_connection(("127.0.0.1", port), timeout=PATIENCE_SECONDS) as client:
+            client.sendall(b"GET /health HTTP/1.1\r\nHost: x\r\n\r\n")
+            received = b""
+            # The server ends it: with its default this would take longer than anybody waits here.
+            client.settimeout(30)
+            while part := client.recv(65536):
+                received += part
+        assert received.startswith(b"HTTP/1.1 200 ")
+        assert b"connection: close" not in received.lower()
+
+
+def test_more_files_may_be_open_than_a_shell_allows() -> None:
+    script = (
+        "import resource as r; hard = r.getrlimit(r.RLIMIT_NOFILE)[1]; r.setrlimit(r.RLIMIT_NOFILE, (200, hard));"
+        "from garaza.cli.descriptors import WANTED, raise_limit;"
+        "print(raise_limit(), WANTED if hard == r.RLIM_INFINITY else min(WANTED, hard))"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    got, wanted = map(int, done.stdout.split())
+    # macOS may give less, and never less than there was.
+    assert got == wanted if sys.platform == "linux" else got >= 200
 
 
 # The doctor ------------------------------------------------------------------------------------------------------

@@ -41,6 +41,7 @@ def run_service(settings: Settings, parts: Parts | None = None) -> None:
     from garaza.app import create_app, prepare  # noqa: PLC0415
     from garaza.cli.announcing_server import AnnouncingServer  # noqa: PLC0415
     from garaza.cli.bounded_http import BoundedHttp  # noqa: PLC0415
+    from garaza.cli.descriptors import raise_limit  # noqa: PLC0415
     from garaza.jobs.celery_queue import CeleryMissingError  # noqa: PLC0415
     from garaza.kit.signing_keys import SigningKeysError  # noqa: PLC0415
     from garaza.observability.reporting import start_reporting  # noqa: PLC0415
@@ -79,6 +80,7 @@ def run_service(settings: Settings, parts: Parts | None = None) -> None:
         listener = listen(settings.server.host, settings.server.port, send_idle)
     except CannotListen as error:
         refuse(str(error))
+    raise_limit()
     config = uvicorn.Config(
         app,
         http=BoundedHttp,
@@ -86,6 +88,7 @@ def run_service(settings: Settings, parts: Parts | None = None) -> None:
         ws_max_size=1 << 16,
         ws_ping_interval=settings.live.ping_seconds,
         ws_ping_timeout=settings.live.ping_seconds,
+        timeout_keep_alive=settings.server.keep_alive_seconds,
         timeout_graceful_shutdown=int(settings.server.shutdown_seconds),
         log_config=None,
         access_log=False,
