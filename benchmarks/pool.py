@@ -46,9 +46,18 @@ def run(*, quick: bool, place: Path) -> Report:
         Row(f"{kind}: gets, {_AT_ONCE} at once", of["none"], of[_AS_SET_UP], "1/s", "more")
         for kind, of in rates.items()
     ]
+    visits = asyncio.run(_gets_by_driver(_prepared(sqlite_url(place / "drivers.db")), gets, rounds))
+    rows += [
+        Row(f"SQLite: CPU of a get, {at_once} at once; SQLAlchemy's driver, and ours", *microseconds, "µs")
+        for at_once, microseconds in visits.items()
+    ]
     promises = [
         Promise(f"{kind}: a pool is worth having, {_AT_ONCE} at once", of[_AS_SET_UP] > of["none"])
         for kind, of in rates.items()
+    ]
+    promises += [
+        Promise(f"SQLite: one visit to a thread costs at most 0.7 of nine, {at_once} at once", own <= 0.7 * stock)
+        for at_once, (stock, own) in visits.items()
     ]
     if failed is not None:
         rows.append(Row(f"requests of {_AT_ONCE} that fail after the database was restarted", *failed, ""))
@@ -120,11 +129,39 @@ async def _rates(url: URL, gets: int, rounds: int) -> dict[str, float]:
     return best
 
 
+async def _gets_by_driver(url: URL, gets: int, rounds: int) -> dict[int, tuple[float, float]]:
+    """Microseconds of CPU a get, by how many there are at once: with SQLAlchemy's driver, and with ours."""
+    best: dict[int, tuple[float, float]] = {}
+    async with _set_up(url) as own:
+        engines = (
+            _begins(
+                create_async_engine(
+                    url.set(drivername="sqlite+aiosqlite"), pool_size=20, connect_args={"isolation_level": None}
+                )
+            ),
+            own.engine,
+        )
+        for _ in range(rounds):
+            for at_once in (1, _AT_ONCE):
+                found = []
+                for engine in engines:
+                    await _gets(engine, at_once, at_once)
+                    began = time.process_time()
+                    await _gets(engine, gets, at_once)
+                    found.append(1e6 * (time.process_time() - began) / gets)
+                before = best.get(at_once, (float("inf"),) * 2)
+                best[at_once] = min(before[0], found[0]), min(before[1], found[1])
+        await engines[0].dispose()
+    return best
+
+
 def _without_pool(database: Database) -> AsyncEngine:
     if database.dialect == "postgresql":
         return create_async_engine(database.url, poolclass=NullPool)
-    engine = create_async_engine(database.url, poolclass=NullPool, connect_args={"isolation_level": None})
+    return _begins(create_async_engine(database.url, poolclass=NullPool, connect_args={"isolation_level": None}))
 
+
+def _begins(engine: AsyncEngine) -> AsyncEngine:
     # The driver would begin none for a SELECT, and so do less than those that it is compared with.
     @event.listens_for(engine.sync_engine, "begin")
     def begin(connection: Connection) -> None:
@@ -133,7 +170,7 @@ def _without_pool(database: Database) -> AsyncEngine:
     return engine
 
 
-async def _gets(engine: AsyncEngine, count: int) -> float:
+async def _gets(engine: AsyncEngine, count: int, at_once: int = _AT_ONCE) -> float:
     left = iter(range(count))
 
     async def some() -> None:
@@ -142,7 +179,7 @@ async def _gets(engine: AsyncEngine, count: int) -> float:
                 await session.scalar(select(RevokedToken).where(RevokedToken.jti == f"{number % _KEYS:022}"))
 
     began = time.perf_counter()
-    await asyncio.gather(*(some() for _ in range(_AT_ONCE)))
+    await asyncio.gather(*(some() for _ in range(at_once)))
     return count / (time.perf_counter() - began)
 
 

@@ -24,13 +24,14 @@ from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, create_async_engine
 from sqlalchemy.pool import ConnectionPoolEntry, QueuePool
 
+from garaza.kit import sqlite_driver
 from garaza.kit.current_request import spend_on_database
 
 Dialect = Literal["sqlite", "postgresql"]
 
 _WRITE = "write_transaction"
 _SILENCE_SECONDS = 1.0
-_DRIVERS = {"sqlite": "sqlite+aiosqlite", "postgresql": "postgresql+asyncpg"}
+_DRIVERS = {"sqlite": sqlite_driver.DRIVER, "postgresql": "postgresql+asyncpg"}
 
 
 class DatabaseUnavailableError(Exception):
