@@ -22,7 +22,7 @@ from garaza.kit.changes import changes_of
 from garaza.kit.clock import Clock, system_clock
 from garaza.kit.database import Database, PoolOptions, sqlite_url
 from garaza.kit.limiting.attempts import Attempts, MemoryAttempts, Patience
-from garaza.kit.limiting.shared import SharedStore
+from garaza.kit.shared_store import SharedStore
 from garaza.kit.signing.outgoing import MAX_LIFETIME_SECONDS
 from garaza.kit.signing_keys import SigningKeys
 from garaza.kit.storage import DataDirectory

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 import pytest
 
 from garaza.kit.limiting.attempts import KNOWN_SECONDS, Attempts, MemoryAttempts, Patience
-from garaza.kit.limiting.shared import SharedStore
+from garaza.kit.shared_store import SharedStore
 from tests.clock import SettableClock
 from tests.servers.fixtures import valkey
 from tests.servers.valkey import Valkey

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from garaza.kit.limiting.rates import Limit, MemoryRates, Rates, Verdict
-from garaza.kit.limiting.shared import Script, SharedStore
+from garaza.kit.shared_store import Script, SharedStore
 from tests.clock import SettableClock
 from tests.servers.fixtures import valkey
 from tests.servers.valkey import Valkey
@@ -30,7 +30,7 @@ ECHO = Script("return ARGV[1]")
 PROCESS = """
 import asyncio, json, sys
 from garaza.kit.limiting.rates import Limit, MemoryRates, Rates
-from garaza.kit.limiting.shared import SharedStore
+from garaza.kit.shared_store import SharedStore
 
 async def main():
     store = SharedStore(sys.argv[1], patience=60)

@@ -131,7 +131,7 @@ def _database(settings: Settings) -> str:
 
 
 def _shared_limits(settings: Settings) -> str:
-    from garaza.kit.limiting.shared import Script, SharedStore  # noqa: PLC0415
+    from garaza.kit.shared_store import Script, SharedStore  # noqa: PLC0415
 
     async def ask() -> object:
         assert settings.redis.url is not None

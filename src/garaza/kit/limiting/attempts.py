@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from garaza.kit.clock import Clock
-from garaza.kit.limiting.shared import Script, SharedStore
+from garaza.kit.shared_store import Script, SharedStore
 
 MAX_KEYS = 100_000
 KNOWN_SECONDS = 30 * 24 * 3600

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from garaza.kit.clock import Clock
-from garaza.kit.limiting.shared import Script, SharedStore
+from garaza.kit.shared_store import Script, SharedStore
 
 _MICRO = 1_000_000
 MAX_KEYS = 100_000

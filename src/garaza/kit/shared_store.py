@@ -1,4 +1,4 @@
-"""A Redis or Valkey that several processes count at, and that may go away at any time."""
+"""A Redis or Valkey that several processes use together, and that may go away at any time."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from garaza.kit.clock import Clock
 
 MAX_CONNECTIONS = 32
 PATIENCE_SECONDS = 0.25
-"""What one call may take, connecting included. Counting isn't worth more."""
+"""What one call may take, connecting included. Nothing that is done here is worth more."""
 _FIRST_PAUSE, _LONGEST_PAUSE = 1.0, 15.0
 
 logger = logging.getLogger(__name__)
@@ -37,9 +37,19 @@ class SharedStore:
     Opens nothing before it is used; can be used again after `close`.
     """
 
-    def __init__(self, url: str, *, patience: float = PATIENCE_SECONDS, clock: Clock = time.monotonic) -> None:
-        """`url`: redis://:password@host:6379/0."""
+    def __init__(
+        self,
+        url: str,
+        *,
+        patience: float = PATIENCE_SECONDS,
+        clock: Clock = time.monotonic,
+        what: str = "the shared store of limits",
+        without: str = "each process counts by itself",
+    ) -> None:
+        """`url`: redis://:password@host:6379/0. `what` it is and how it goes on `without` are said in the log."""
         self._url = url
+        self._what = what
+        self._without = without
         self._patience = patience
         self._clock = clock
         self._client: Any = None
@@ -54,7 +64,7 @@ class SharedStore:
         """Whether the last that was heard of it is that it can't be used."""
         return self._failures > 0
 
-    async def run(self, script: Script, keys: Sequence[str], arguments: Sequence[str | int]) -> Any | None:
+    async def run(self, script: Script, keys: Sequence[str], arguments: Sequence[str | bytes | int]) -> Any | None:
         """What the script returns; None if the store can't be used now. A script must not return nil."""
         if self._failures:
             # One at a time finds out whether it is back.
@@ -68,7 +78,7 @@ class SharedStore:
                 self._asking = False
         return await self._try(script, keys, arguments)
 
-    async def _try(self, script: Script, keys: Sequence[str], arguments: Sequence[str | int]) -> Any | None:
+    async def _try(self, script: Script, keys: Sequence[str], arguments: Sequence[str | bytes | int]) -> Any | None:
         from redis.exceptions import NoScriptError, RedisError  # noqa: PLC0415 - an extra
 
         client = self._client = self._client or self._connect()
@@ -83,7 +93,7 @@ class SharedStore:
             self.fallbacks += 1
             return None
         if self._failures:
-            logger.warning("the shared store of limits is back")
+            logger.warning("%s is back", self._what)
             self._failures = 0
         return answer
 
@@ -92,7 +102,7 @@ class SharedStore:
         if not self._failures:
             # Never the address: it may have a password in it.
             text = str(error) if isinstance(error, OSError) and error.errno else type(error).__name__
-            logger.warning("the shared store of limits can't be used (%s); each process counts by itself", text)
+            logger.warning("%s can't be used (%s); %s", self._what, text, self._without)
         # Those who asked at the same time failed together.
         elif now < self._away_until:
             return
