@@ -11,8 +11,8 @@ from __future__ import annotations
 
 import sqlite3
 import time
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from typing import Any, Literal, TypeVar
 
@@ -30,6 +30,7 @@ from garaza.kit.current_request import spend_on_database
 Dialect = Literal["sqlite", "postgresql"]
 
 _WRITE = "write_transaction"
+_OUTDATED = "outdated"
 _SILENCE_SECONDS = 1.0
 _DRIVERS = {"sqlite": sqlite_driver.DRIVER, "postgresql": "postgresql+asyncpg"}
 
@@ -46,6 +47,14 @@ class ReadSession(AsyncSession):
 
 class WriteSession(ReadSession):
     """A session whose transaction may write; on SQLite it holds the write lock from its begin."""
+
+    def outdates(self, *names: str) -> None:
+        """Say that copies of what goes by these names are outdated by this transaction."""
+        self.info.setdefault(_OUTDATED, set()).update(names)
+
+
+AroundCommit = Callable[[WriteSession, frozenset[str]], AbstractAsyncContextManager[None]]
+"""Entered before a transaction is committed that outdates something, with the names, and left when that was tried."""
 
 
 S = TypeVar("S", bound=AsyncSession)
@@ -108,6 +117,7 @@ class Database:
         self._writing = self.engine.execution_options(**{_WRITE: True})
         self.pool_timeouts = 0
         """How often somebody waited for a connection in vain."""
+        self.around_commits: list[AroundCommit] = []
         self.outages = 0
         """Transactions that couldn't begin, or were lost, because the database was out of reach."""
 
@@ -136,9 +146,19 @@ class Database:
             await self._begin(session)
             with self._outages_named():
                 yield session
-                began = time.perf_counter()
-                await session.commit()
-                spend_on_database(began)
+                async with self._told(session):
+                    began = time.perf_counter()
+                    await session.commit()
+                    spend_on_database(began)
+
+    @asynccontextmanager
+    async def _told(self, session: WriteSession) -> AsyncIterator[None]:
+        """Around the commit: whoever keeps copies of what is outdated by it hears of it."""
+        async with AsyncExitStack() as stack:
+            if names := frozenset(session.info.get(_OUTDATED, ())):
+                for around in self.around_commits:
+                    await stack.enter_async_context(around(session, names))
+            yield
 
     @asynccontextmanager
     async def _closing(self, session: S) -> AsyncIterator[S]:
