@@ -24,6 +24,7 @@ from garaza.jobs.supervisor import Supervisor
 from garaza.kit import migrate
 from garaza.kit.api_page import add_documentation
 from garaza.kit.asgi import AnswerHeaders
+from garaza.kit.conditional import EntityTags
 from garaza.limits.stack import Limits
 from garaza.live.routes import make_router as live_routes
 from garaza.migrations import PACKAGE
@@ -99,6 +100,8 @@ def create_app(settings: Settings, parts: Parts | None = None) -> FastAPI:
     # The last one added is the outermost. Answers to what nobody foresaw are to carry all that others do: a page of
     # another origin couldn't read them, and they would be missing in the figures.
     limits.add_inner(app)
+    if settings.conditional.enabled:
+        app.add_middleware(EntityTags)
     add_compression(app, settings.compression)
     limits.add_outer(app)
     app.add_middleware(UnexpectedErrors)

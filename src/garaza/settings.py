@@ -238,6 +238,13 @@ class CompressionSettings(BaseModel):
     a fifth more of the disk, which counts as storage used."""
 
 
+class ConditionalSettings(BaseModel):
+    """Answers that are not sent again to who has them."""
+
+    enabled: bool = True
+    """Whether JSON answers to GET have an ETag, and 304 is answered to who sends it. Files always have one."""
+
+
 class CorsSettings(BaseModel):
     """Pages of other origins that may call the service."""
 
@@ -452,6 +459,7 @@ class Settings(BaseSettings):
     security: SecuritySettings = SecuritySettings()
     live: LiveSettings = LiveSettings()
     compression: CompressionSettings = CompressionSettings()
+    conditional: ConditionalSettings = ConditionalSettings()
     redis: RedisSettings = RedisSettings()
     rate_limits: RateLimitSettings = RateLimitSettings()
     timeouts: TimeoutSettings = TimeoutSettings()

@@ -16,12 +16,13 @@ NO_PAGE = (
     "form-action 'none'; frame-ancestors 'none'"
 )
 
+_NOT_MODIFIED = 304
 _UNUSED = ("accelerometer", "camera", "geolocation", "gyroscope", "magnetometer", "microphone", "payment", "usb")
 """What no page of ours asks for. Choosing a video on a phone is the system's own dialogue, and not the camera."""
 
 
 class SecurityHeaders:
-    """Adds them to every answer; what the answer says itself wins.
+    """Adds them to every answer but 304; what the answer says itself wins.
 
     Args:
         resource_policy: which pages may use answers without being allowed to read them, in an `<img>` say.
@@ -59,7 +60,8 @@ class SecurityHeaders:
             return
 
         async def send_with_headers(message: Message) -> None:
-            if message["type"] == "http.response.start":
+            # A 304 is no content: what was said with that still holds, and what isn't sent costs nothing.
+            if message["type"] == "http.response.start" and message["status"] != _NOT_MODIFIED:
                 headers = message["headers"] = list(message.get("headers", ()))
                 said = {name.lower() for name, _ in headers}
                 headers += [line for line in self._wanted(scope) if line[0] not in said]

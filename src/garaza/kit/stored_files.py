@@ -7,17 +7,16 @@ from pathlib import Path
 from typing import Any
 
 from starlette.datastructures import Headers
-from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
+from garaza.kit.conditional import PRIVATE, must_match, named
 from garaza.kit.content_codings import accept_encoding, choose
-from garaza.kit.files import IMMUTABLE, file_answer
+from garaza.kit.files import IMMUTABLE, coded_tag, file_answer, gone, not_modified
 from garaza.kit.packed_files import codings_of, find_copy
 
 _DIGEST_LETTERS = 16
 """Of the content's digest in an address: enough that two versions of a file never share one."""
 _PRIVATE_IMMUTABLE = "private, max-age=31536000, immutable"
-_REVALIDATE = "private, no-cache"
 # A page among the files has its style inside: nothing else may run or load in it.
 _OWN_PAGE = {
     "Content-Security-Policy": (
@@ -38,7 +37,9 @@ FILE_PARAMETERS = [
     {"name": name, "in": "header", "schema": {"type": "string"}, "description": text}
     for name, text in (
         ("Range", "Which part: bytes=0-1023"),
-        ("If-Range", "The ETag that the part must belong to"),
+        ("If-Range", "The ETag or the time of what the part must belong to; otherwise it is the whole"),
+        ("If-Match", "ETags of which it must have one; 412 otherwise"),
+        ("If-Unmodified-Since", "What it must not have changed since; looked at only without If-Match"),
         ("If-None-Match", "ETags of what the client has"),
         ("If-Modified-Since", "Of what the client has; looked at only without If-None-Match"),
     )
@@ -75,26 +76,36 @@ async def stored_file_answer(
         revocable: whether the right to read it may end; then it is asked for each time, however little is sent.
 
     Raises:
-        HTTPException: 404 if the file has gone since it was looked up.
+        HTTPException: 404 if the file has gone since it was looked up; 412.
     """
     headers = dict(_OWN_PAGE) if media_type.startswith("text/html") else {}
-    coding = None
+    kept = version == version_of(digest) and not revocable
+    cache_control = (_PRIVATE_IMMUTABLE if private else IMMUTABLE) if kept else PRIVATE
+    plain, coding = f'"{digest}"', None
     if codings := codings_of(place):
         headers["Vary"] = "Accept-Encoding"
-        if "range" not in request_headers:
-            coding = choose(accept_encoding(request_headers), codings).coding
+        coding = choose(accept_encoding(request_headers), codings).coding
+        if "range" in request_headers and (
+            coding is None or request_headers.get("if-range", "").strip() != coded_tag(plain, coding)
+        ):
+            # A part is one of the file as it is, unless it goes on with a copy that the client has begun.
+            coding = None
+    if (asked := request_headers.get("if-none-match")) is not None and not must_match(request_headers):
+        # What is asked most often of files, and answered by the row alone: nothing is looked at on the disk.
+        tags = (plain,) if coding is None else (coded_tag(plain, coding), plain)
+        if asked.strip() != "*" and (tag := named(asked, tags)) is not None:
+            return not_modified(tag, {"Cache-Control": cache_control, **headers})
     try:
         stat, copy = await asyncio.to_thread(lambda: (place.stat(), find_copy(place, coding)))
     except FileNotFoundError:
-        raise HTTPException(404, "There is no such file. It may have been deleted or have expired.") from None
-    kept = version == version_of(digest) and not revocable
+        raise gone() from None
     return file_answer(
         request_headers,
         place,
         digest=digest,
         stat=stat,
         media_type=media_type,
-        cache_control=(_PRIVATE_IMMUTABLE if private else IMMUTABLE) if kept else _REVALIDATE,
+        cache_control=cache_control,
         headers=headers,
         copy=copy,
     )

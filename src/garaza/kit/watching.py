@@ -14,6 +14,7 @@ from garaza.kit.traffic import Traffic, route_of
 
 CLIENT_GONE = 499
 """What is noted as the status of a request that its client left before there was an answer."""
+_NOT_MODIFIED = 304
 _FAILED = 500
 _CLOSED_ABNORMALLY = 1006
 
@@ -117,6 +118,9 @@ class Watching:
             current_request.reset(token)
 
     def _add_headers(self, path: str, message: Message, request: CurrentRequest) -> None:
+        if request.status == _NOT_MODIFIED:
+            # Caches would keep it with what they have, as if that had taken so long.
+            return
         total = request.answered - request.began
         headers = [*message.get("headers", ()), (b"x-process-time", b"%.6f" % total)]
         if self._server_timing:

@@ -12,8 +12,9 @@ from pathlib import Path
 from fastapi import FastAPI, Request, Response
 
 from garaza.errors import not_found
+from garaza.kit.conditional import Validators, check_read
 from garaza.kit.content_codings import accept_encoding, choose
-from garaza.kit.files import IMMUTABLE, is_current
+from garaza.kit.files import IMMUTABLE
 
 STATIC = Path(__file__).with_name("static")
 _ENCODINGS = (("br", ".br"), ("gzip", ".gz"))
@@ -95,7 +96,7 @@ def _answer(request: Request, file: _File, cache_control: str) -> Response:
     coding = choose(accept_encoding(request.headers), offered).coding or "identity"
     etag = f'"{file.digest}-{coding}"'
     headers = {"ETag": etag, "Cache-Control": cache_control, "Vary": "Accept-Encoding"}
-    if is_current(request.headers, etag, 0) and "if-none-match" in request.headers:
+    if check_read(request.headers, Validators((etag,))) is not None:
         return Response(status_code=304, headers=headers)
     if coding != "identity":
         headers["Content-Encoding"] = coding

@@ -11,6 +11,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from garaza.kit.limiting.rates import Limit, Rates, Verdict
 
+_NOT_MODIFIED = 304
+
 
 class Policy:
     """A limit with a name, which clients are told."""
@@ -63,7 +65,13 @@ class RateLimits:
 
         async def send_with_state(message: Message) -> None:
             if message["type"] in {"http.response.start", "websocket.http.response.start"}:
-                message["headers"] = [*message.get("headers", ()), policy.header, policy.state(verdict)]
+                # What is left is told always; what there is, not to who asks only whether something has changed.
+                told = (
+                    (policy.state(verdict),)
+                    if message.get("status") == _NOT_MODIFIED
+                    else (policy.header, policy.state(verdict))
+                )
+                message["headers"] = [*message.get("headers", ()), *told]
             await send(message)
 
         if verdict.allowed:
