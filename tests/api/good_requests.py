@@ -40,11 +40,14 @@ SCAN = {"job_id": "user's finished scan"}
 ROOM = {"room_id": "user's room"}
 PAGE = {"page": 1, "page_size": 20}
 CONDITIONS = {
+    "If-Match": "*",
+    "If-Unmodified-Since": "Wed, 21 Oct 2015 07:28:00 GMT",
     "If-None-Match": '"x"',
     "If-Modified-Since": "Wed, 21 Oct 2015 07:28:00 GMT",
     "Range": "bytes=0-9",
     "If-Range": '"x"',
 }
+UNCHANGED = {"If-Match": "*", "If-Unmodified-Since": "Wed, 21 Oct 2015 07:28:00 GMT"}
 BOX = {"points": [[0, 0, 0], [1, 1.5, 1]], "length_m": 2.5}
 
 GOOD = [
@@ -136,6 +139,8 @@ GOOD = [
     Good("POST", "/api/rooms", body={"job_id": "@user's finished scan", "name": "Kitchen", "description": "Mine"}),
     Good("GET", "/api/rooms/{room_id}", ROOM),
     Good("PUT", "/api/rooms/{room_id}", ROOM, body={"name": "Kitchen", "description": "Mine"}),
+    Good("PUT", "/api/rooms/{room_id}", ROOM, body={"name": "Kitchen"}, headers=UNCHANGED),
+    Good("DELETE", "/api/rooms/{room_id}", ROOM, headers={"If-Match": "*"}, spends=("user's room", "user's link")),
     Good("DELETE", "/api/rooms/{room_id}", ROOM, spends=("user's room", "user's link")),
     Good(
         "GET",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import json
 
@@ -317,3 +318,27 @@ async def test_what_is_done_is_told_in_the_activities(world: World) -> None:
         "room_save",
     ]
     assert told[0]["description"] == "Deleted the room Bath"
+
+
+async def test_a_change_that_somebody_made_meanwhile_is_not_lost(world: World) -> None:
+    anna = await world.register()
+    path = f"/api/rooms/{(await anna.save(await world.finished(anna)))['id']}"
+    seen = (await anna.get(path)).headers["etag"]
+    assert seen.startswith('"')
+    wanted = [{"json": {"name": f"Room {number}"}, "headers": {"If-Match": seen}} for number in range(6)]
+    answers = await asyncio.gather(*(anna.call("PUT", path, **one) for one in wanted))
+    done = [answer for answer in answers if answer.status_code == 200]
+    assert sorted(answer.status_code for answer in answers) == [200] + [412] * 5
+    refused = next(answer for answer in answers if answer.status_code == 412)
+    assert_problem(refused, 412, "precondition_failed")
+    now = await anna.get(path)
+    assert (now.json()["name"], now.headers["etag"]) == (done[0].json()["name"], done[0].headers["etag"])
+    assert (await anna.call("DELETE", path, headers={"If-Match": seen})).status_code == 412
+    assert (await anna.get(path)).status_code == 200
+    # Who doesn't ask for it is not held up by it.
+    assert (await anna.call("PUT", path, json={"name": "Mine"})).json()["name"] == "Mine"
+    there = (await anna.get(path)).headers["etag"]
+    assert (await anna.call("PUT", path, json={"name": "Ours"}, headers={"If-Match": there})).json()["name"] == "Ours"
+    assert (await anna.call("PUT", path, json={"name": "x"}, headers={"If-None-Match": "*"})).status_code == 412
+    assert (await anna.call("DELETE", path, headers={"If-Match": "*"})).status_code == 204
+    assert (await anna.call("PUT", path, json={"name": "x"}, headers={"If-Match": "*"})).status_code == 404

@@ -43,6 +43,11 @@ class RoomRepository:
         statement = select(Room).where(Room.id == room_id, Room.user_id == user_id, Room.deleted_at.is_(None))
         return (await session.scalars(statement)).first()
 
+    async def lock(self, session: WriteSession, room_id: int, user_id: int) -> Room | None:
+        """The same, so that nobody else changes it until this transaction ends."""
+        statement = select(Room).where(Room.id == room_id, Room.user_id == user_id, Room.deleted_at.is_(None))
+        return (await session.scalars(statement.with_for_update())).first()
+
     async def page(self, session: ReadSession, user_id: int, wanted: Paging) -> Page[Room]:
         """Somebody's rooms, newest first."""
         statement = select(Room).where(Room.user_id == user_id, Room.deleted_at.is_(None))
@@ -58,7 +63,7 @@ class RoomRepository:
             update(Room)
             .where(Room.id == room_id, Room.user_id == user_id, Room.deleted_at.is_(None))
             .values(**values)
-            .execution_options(synchronize_session=False)
+            .execution_options(synchronize_session=False, populate_existing=True)
             .returning(Room)
         )
         return (await session.scalars(statement)).first()

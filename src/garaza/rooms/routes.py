@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Path, Request, Response
 
 from garaza.accounts.dependencies import SignedIn
+from garaza.kit.conditional import check_write, is_conditional
 from garaza.kit.database import Database
 from garaza.kit.pagination import Paging, pages, paging, paging_headers
 from garaza.kit.sessions import Reading, Writing
@@ -23,7 +24,7 @@ from garaza.rooms.schemas import (
     SharedRoomAnswer,
     ShareRequest,
 )
-from garaza.rooms.service import RoomService
+from garaza.rooms.service import Fits, RoomService
 from garaza.rooms.sharing import Opened, ShareService
 
 MAX_BODY_BYTES = 1 << 16
@@ -36,6 +37,22 @@ Remove = Callable[[int], Awaitable[None]]
 
 _SHARED = {"Referrer-Policy": "no-referrer", "Cache-Control": "private, no-cache", "X-Robots-Tag": "noindex"}
 """Of answers to a link, which is itself the secret, and may be revoked at any time."""
+
+
+_IF_MATCH: dict[str, Any] = {
+    "parameters": [
+        {"name": name, "in": "header", "schema": {"type": "string"}, "description": text}
+        for name, text in (
+            ("If-Match", "The ETag that it must have; 412 otherwise"),
+            ("If-Unmodified-Since", "What it must not have changed since, to the second; 412 otherwise"),
+        )
+    ]
+}
+
+
+def _fits(request: Request) -> Fits | None:
+    headers = request.headers
+    return (lambda there: check_write(headers, there)) if is_conditional(headers) else None
 
 
 def make_router(
@@ -67,18 +84,26 @@ def make_router(
         return room
 
     @router.get("/{room_id}", summary="One room")
-    async def room(room_id: RoomId, viewer: SignedIn, session: Reading) -> RoomAnswer:
-        return await rooms.get(session, viewer.user_id, room_id)
+    async def room(room_id: RoomId, viewer: SignedIn, session: Reading, response: Response) -> RoomAnswer:
+        """Its ETag, sent as If-Match with a change, prevents that somebody else's is lost."""
+        found, validators = await rooms.get(session, viewer.user_id, room_id)
+        response.headers["ETag"] = validators.tags[0]
+        return found
 
-    @router.put("/{room_id}", summary="Give a room another name or description")
-    async def change(room_id: RoomId, wanted: RoomChange, viewer: SignedIn, session: Writing) -> RoomAnswer:
-        return await rooms.change(session, viewer.user_id, room_id, wanted)
+    @router.put("/{room_id}", summary="Give a room another name or description", openapi_extra=_IF_MATCH)
+    async def change(
+        room_id: RoomId, wanted: RoomChange, viewer: SignedIn, session: Writing, request: Request, response: Response
+    ) -> RoomAnswer:
+        """With If-Match only if it still has this ETag; 412 if somebody has changed it meanwhile."""
+        found, validators = await rooms.change(session, viewer.user_id, room_id, wanted, _fits(request))
+        response.headers["ETag"] = validators.tags[0]
+        return found
 
-    @router.delete("/{room_id}", status_code=204, summary="Delete a room")
-    async def delete(room_id: RoomId, viewer: SignedIn) -> None:
-        """The scan that it was made from stays."""
+    @router.delete("/{room_id}", status_code=204, summary="Delete a room", openapi_extra=_IF_MATCH)
+    async def delete(room_id: RoomId, viewer: SignedIn, request: Request) -> None:
+        """The scan that it was made from stays. With If-Match only if it still has this ETag."""
         async with database.write() as session:
-            await rooms.delete(session, viewer.user_id, room_id)
+            await rooms.delete(session, viewer.user_id, room_id, _fits(request))
         await remove(room_id)
 
     @router.head("/{room_id}/assets/{filename:path}", include_in_schema=False)

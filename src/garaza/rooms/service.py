@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
+from collections.abc import Callable
 
+import garaza
 from garaza.accounts.activities import ActivityLog
 from garaza.accounts.principal import Principal
 from garaza.accounts.quota import Quota
@@ -14,6 +16,7 @@ from garaza.jobs.models import Job
 from garaza.jobs.service import JobService
 from garaza.jobs.states import JobState
 from garaza.kit.clock import Clock
+from garaza.kit.conditional import Validators, tag_of
 from garaza.kit.database import Database, ReadSession, WriteSession
 from garaza.kit.pagination import Page, Paging
 from garaza.kit.storage import DataDirectory
@@ -22,6 +25,9 @@ from garaza.rooms.answers import SHOWN_TYPES, THUMBNAILS, own_room
 from garaza.rooms.models import Room
 from garaza.rooms.repository import RoomRepository, StoredFile
 from garaza.rooms.schemas import RoomAnswer, RoomChange, RoomRequest
+
+Fits = Callable[[Validators], None]
+"""Raises if something isn't as a client believes it to be."""
 
 _SAVE_ATTEMPTS = 3
 _LONGEST_PATH = 300
@@ -111,13 +117,14 @@ class RoomService:
         files = await self._rooms.files(session, [room.id for room in page.rows], SHOWN_TYPES)
         return [own_room(room, files.get(room.id, {})) for room in page.rows], page
 
-    async def get(self, session: ReadSession, user_id: int, room_id: int) -> RoomAnswer:
-        """One room.
+    async def get(self, session: ReadSession, user_id: int, room_id: int) -> tuple[RoomAnswer, Validators]:
+        """One room, and what tells whether it has changed.
 
         Raises:
             GarazaError: 404.
         """
-        return await self._answer(session, await self.owned(session, user_id, room_id))
+        room = await self.owned(session, user_id, room_id)
+        return await self._answer(session, room), validators_of(room)
 
     async def owned(self, session: ReadSession, user_id: int, room_id: int) -> Room:
         """The row of somebody's room.
@@ -134,12 +141,15 @@ class RoomService:
         files = await self._rooms.files(session, [room.id], SHOWN_TYPES)
         return own_room(room, files.get(room.id, {}))
 
-    async def change(self, session: WriteSession, user_id: int, room_id: int, change: RoomChange) -> RoomAnswer:
-        """Give it another name or description.
+    async def change(
+        self, session: WriteSession, user_id: int, room_id: int, change: RoomChange, fits: Fits | None = None
+    ) -> tuple[RoomAnswer, Validators]:
+        """Give it another name or description, if it is still as the client knows it.
 
         Raises:
-            GarazaError: 404.
+            GarazaError: 404. What `fits` raises.
         """
+        await self._look_at_it(session, user_id, room_id, fits)
         new = change.model_dump(exclude_none=True)
         if not new:
             return await self.get(session, user_id, room_id)
@@ -149,14 +159,24 @@ class RoomService:
         await self._activities.add(
             session, user_id, "room_update", f"Changed the room {room.name}", {"room_id": room_id}
         )
-        return await self._answer(session, room)
+        return await self._answer(session, room), validators_of(room)
 
-    async def delete(self, session: WriteSession, user_id: int, room_id: int) -> None:
+    async def _look_at_it(self, session: WriteSession, user_id: int, room_id: int, fits: Fits | None) -> None:
+        if fits is None:
+            return
+        # Locked: between this look and the change it must not become another one.
+        room = await self._rooms.lock(session, room_id, user_id)
+        if room is None:
+            raise not_found("room")
+        fits(validators_of(room))
+
+    async def delete(self, session: WriteSession, user_id: int, room_id: int, fits: Fits | None = None) -> None:
         """Take it from its owner. Its files and its row go once this is committed: see `housekeeping`.
 
         Raises:
-            GarazaError: 404.
+            GarazaError: 404. What `fits` raises.
         """
+        await self._look_at_it(session, user_id, room_id, fits)
         name = await self._rooms.mark(session, room_id, user_id, self._clock())
         if name is None:
             raise not_found("room")
@@ -221,6 +241,13 @@ class RoomService:
     async def files_lost(self, session: WriteSession, room_id: int) -> None:
         """Nothing of it can be served any more; its owner sees that it is empty."""
         await self._rooms.forget_files(session, room_id)
+
+
+def validators_of(room: Room) -> Validators:
+    """What tells whether a room has changed, for its owner: of all in its row that ever does."""
+    at = float(room.updated_at)
+    tag = tag_of(garaza.__version__, room.id, room.name, room.description, at, room.file_size_bytes)
+    return Validators((tag,), at)
 
 
 def is_plausible(path: str) -> bool:

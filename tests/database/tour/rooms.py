@@ -18,6 +18,7 @@ async def _rooms(service: Service, who: Person) -> None:
     path = {"room_id": room["id"]}
     await service.call("GET /api/rooms/{room_id}", who, path=path)
     await service.call("PUT /api/rooms/{room_id}", who, path=path, json={"name": "Hall"})
+    await service.call("PUT /api/rooms/{room_id}", who, path=path, json={"name": "Loft"}, headers={"If-Match": "*"})
     await service.call("PUT /api/rooms/{room_id}", who, path=path, json={})
     for method in ("GET", "HEAD"):
         asset = {**path, "filename": "poster.jpg"}
@@ -28,7 +29,7 @@ async def _rooms(service: Service, who: Person) -> None:
     await _shared(service, link["token"])
     share = {**path, "share_id": link["id"]}
     await service.call("DELETE /api/rooms/{room_id}/shares/{share_id}", who, path=share)
-    await service.call("DELETE /api/rooms/{room_id}", who, path=path)
+    await service.call("DELETE /api/rooms/{room_id}", who, path=path, headers={"If-Match": "*"})
 
 
 async def _shared(service: Service, token: str) -> None:
