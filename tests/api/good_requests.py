@@ -47,6 +47,7 @@ CONDITIONS = {
     "Range": "bytes=0-9",
     "If-Range": '"x"',
 }
+LINES = {"Accept": "application/x-ndjson"}
 UNCHANGED = {"If-Match": "*", "If-Unmodified-Since": "Wed, 21 Oct 2015 07:28:00 GMT"}
 BOX = {"points": [[0, 0, 0], [1, 1.5, 1]], "length_m": 2.5}
 
@@ -103,7 +104,9 @@ GOOD = [
     ),
     Good("GET", "/api/status/{job_id}", SCAN),
     Good("GET", "/api/status", query={"ids": "@some scans"}),
+    Good("GET", "/api/status", query={"ids": "@some scans", "fields": "job_id,progress.stage"}),
     Good("GET", "/api/result/{job_id}", SCAN, query={"include": "frames"}),
+    Good("GET", "/api/result/{job_id}", SCAN, query={"fields": "job_id,model_asset.url"}),
     Good(
         "GET",
         "/api/assets/{job_id}/{path}",
@@ -112,6 +115,7 @@ GOOD = [
         headers={"Range": "bytes=0-9"},
     ),
     Good("GET", "/api/assets/{job_id}/{path}", {**SCAN, "path": "model"}, headers={"If-None-Match": '"x"'}),
+    Good("GET", "/api/assets/{job_id}/{path}", {**SCAN, "path": "model"}, headers=UNCHANGED),
     Good(
         "GET",
         "/api/assets/{job_id}/{path}",
@@ -128,6 +132,8 @@ GOOD = [
     Good("PUT", "/api/scans/{job_id}/scale", SCAN, body={"metres_per_unit": 1.25}),
     Good("DELETE", "/api/job/{job_id}", {"job_id": "user's uploaded scan"}, spends=("user's uploaded scan",)),
     Good("GET", "/api/jobs", query={"status": "completed", **PAGE}),
+    Good("GET", "/api/jobs", query={"fields": "jobs.job_id"}),
+    Good("GET", "/api/jobs", headers=LINES),
     Good("GET", "/api/jobs", query={"cursor": "@cursor of a time and a text"}),
     Good("POST", "/api/jobs/{job_id}/cancel", {"job_id": "user's queued scan"}, spends=("user's queued scan",)),
     Good("GET", "/api/jobs/{job_id}/attempts", SCAN),
@@ -135,12 +141,15 @@ GOOD = [
     Good("GET", "/api/jobs/{job_id}/webhooks", SCAN),
     Good("GET", "/api/jobs/{job_id}/video", SCAN, headers=CONDITIONS),
     Good("GET", "/api/rooms", query=PAGE),
+    Good("GET", "/api/rooms", query={"fields": "rooms.name"}),
+    Good("GET", "/api/rooms", headers=LINES),
     Good("GET", "/api/rooms", query={"cursor": "@cursor of a time and a number"}),
     Good("POST", "/api/rooms", body={"job_id": "@user's finished scan", "name": "Kitchen", "description": "Mine"}),
     Good("GET", "/api/rooms/{room_id}", ROOM),
+    Good("GET", "/api/rooms/{room_id}", ROOM, query={"fields": "name"}),
     Good("PUT", "/api/rooms/{room_id}", ROOM, body={"name": "Kitchen", "description": "Mine"}),
     Good("PUT", "/api/rooms/{room_id}", ROOM, body={"name": "Kitchen"}, headers=UNCHANGED),
-    Good("DELETE", "/api/rooms/{room_id}", ROOM, headers={"If-Match": "*"}, spends=("user's room", "user's link")),
+    Good("DELETE", "/api/rooms/{room_id}", ROOM, headers=UNCHANGED, spends=("user's room", "user's link")),
     Good("DELETE", "/api/rooms/{room_id}", ROOM, spends=("user's room", "user's link")),
     Good(
         "GET",

@@ -8,6 +8,7 @@ from fastapi import APIRouter, Depends, Form, Query, Request, Response
 
 from garaza.accounts.activities import ACTION_PATTERN
 from garaza.accounts.dependencies import Biller, SignedIn
+from garaza.accounts.models import Activity
 from garaza.accounts.profile import Stats
 from garaza.accounts.schemas import (
     ActivityAnswer,
@@ -35,7 +36,18 @@ from garaza.accounts.schemas import (
 from garaza.accounts.service import AccountService, Admission
 from garaza.errors import GarazaError
 from garaza.kit.client_address import digest_of
-from garaza.kit.pagination import CURSOR, MAX_PAGE_SIZE, PAGE_NUMBER, PAGE_SIZE, Paging, make_paging, paging_headers
+from garaza.kit.database import ReadSession
+from garaza.kit.lines import LINES_TOO, lines_answer, lines_wanted
+from garaza.kit.pagination import (
+    CURSOR,
+    MAX_PAGE_SIZE,
+    PAGE_NUMBER,
+    PAGE_SIZE,
+    Page,
+    Paging,
+    make_paging,
+    paging_headers,
+)
 from garaza.kit.sessions import Reading, Writing
 from garaza.kit.times import iso_time
 
@@ -146,23 +158,6 @@ def _profile(accounts: AccountService) -> APIRouter:
     async def stats(who: SignedIn, session: Reading) -> StatsBody:
         return stats_body(await profile.stats(session, who.user_id))
 
-    @router.get("/activities", summary="What I did")
-    async def own_activities(
-        who: SignedIn,
-        session: Reading,
-        request: Request,
-        response: Response,
-        wanted: Annotated[Paging, Depends(_wanted_activities)],
-        action: Annotated[str | None, Query(pattern=ACTION_PATTERN, description="Only these.")] = None,
-    ) -> list[ActivityBody]:
-        """The newest first. The headers Link and X-Total-Count say how to go on, and how many there are; more than
-        10,000 aren't counted.
-        """
-        page = await activities.page(session, who.user_id, wanted, action)
-        response.headers.update(paging_headers(request, wanted, page))
-        now = accounts.clock()
-        return [ActivityBody.of(activity, now) for activity in page.rows]
-
     @router.put("/plan", summary="Change the plan")
     async def change_plan(who: Biller, request: PlanRequest, session: Writing) -> StatsBody:
         """To a smaller one, by oneself; to a larger one, by an admin or a signed request from the billing side, which
@@ -210,7 +205,35 @@ def _profile(accounts: AccountService) -> APIRouter:
         await activities.add(session, who.user_id, "export", f"Exported as {name}", {"format": name})
         return SuccessAnswer()
 
+    _add_activities(router, accounts)
     return router
+
+
+def _add_activities(router: APIRouter, accounts: AccountService) -> None:
+    activities = accounts.activities
+
+    @router.get("/activities", summary="What I did", response_model=list[ActivityBody], responses=LINES_TOO)
+    async def own_activities(
+        who: SignedIn,
+        session: Reading,
+        request: Request,
+        response: Response,
+        wanted: Annotated[Paging, Depends(_wanted_activities)],
+        action: Annotated[str | None, Query(pattern=ACTION_PATTERN, description="Only these.")] = None,
+    ) -> list[ActivityBody] | Response:
+        """The newest first. The headers Link and X-Total-Count say how to go on, and how many there are; more than
+        10,000 aren't counted.
+        """
+
+        async def part(session: ReadSession, wanted: Paging) -> tuple[list[ActivityBody], Page[Activity]]:
+            page, now = await activities.page(session, who.user_id, wanted, action), accounts.clock()
+            return [ActivityBody.of(activity, now) for activity in page.rows], page
+
+        if (kind := lines_wanted(request)) is not None:
+            return lines_answer(request, kind, wanted, part)
+        answers, page = await part(session, wanted)
+        response.headers.update(paging_headers(request, wanted, page))
+        return answers
 
 
 async def _wanted_activities(

@@ -8,7 +8,7 @@ from fastapi import APIRouter, Depends, Path, Query, Request, Response
 
 from garaza.accounts.activities import ACTION_PATTERN
 from garaza.accounts.dependencies import AdminOnly
-from garaza.accounts.models import User
+from garaza.accounts.models import Activity, User
 from garaza.accounts.plans import Plan
 from garaza.accounts.profile import Stats
 from garaza.accounts.routes import stats_body
@@ -28,7 +28,10 @@ from garaza.admin.schemas import (
     UserList,
 )
 from garaza.admin.service import AdminService
+from garaza.jobs.models import Job
 from garaza.kit.clock import Clock
+from garaza.kit.database import ReadSession
+from garaza.kit.lines import LINES_TOO, lines_answer, lines_wanted
 from garaza.kit.pagination import Page, Paging, pages, paging, paging_headers
 from garaza.kit.sessions import Reading, Writing
 from garaza.kit.times import iso_time
@@ -45,7 +48,7 @@ def make_router(service: AdminService, clock: Clock) -> APIRouter:
     """The routes of operators."""
     router = APIRouter(prefix="/api/admin", tags=["admin"], max_body_size=MAX_BODY_BYTES)
 
-    @router.get("/jobs", summary="Everybody's scans, newest first")
+    @router.get("/jobs", summary="Everybody's scans, newest first", response_model=JobList, responses=LINES_TOO)
     async def jobs(
         _admin: AdminOnly,
         wanted: ByTimeAndJob,
@@ -53,12 +56,16 @@ def make_router(service: AdminService, clock: Clock) -> APIRouter:
         response: Response,
         session: Reading,
         status: Status | None = None,
-    ) -> JobList:
+    ) -> JobList | Response:
+        if (kind := lines_wanted(request)) is not None:
+
+            async def part(session: ReadSession, wanted: Paging) -> tuple[list[AdminJob], Page[Job]]:
+                page, _ = await service.jobs(session, wanted, status)
+                return _jobs(page, clock()), page
+
+            return lines_answer(request, kind, wanted, part)
         page, count = await service.jobs(session, wanted, status)
-        now = clock()
-        return JobList(
-            jobs=[AdminJob.of(job, now) for job in page.rows], **_about(request, response, wanted, page, count)
-        )
+        return JobList(jobs=_jobs(page, clock()), **_about(request, response, wanted, page, count))
 
     @router.get("/disk-usage", summary="What the disk holds")
     async def disk_usage(_admin: AdminOnly) -> DiskAnswer:
@@ -99,7 +106,7 @@ def make_router(service: AdminService, clock: Clock) -> APIRouter:
 
 
 def _add_accounts(router: APIRouter, service: AdminService, clock: Clock) -> None:
-    @router.get("/users", summary="Accounts, newest first")
+    @router.get("/users", summary="Accounts, newest first", response_model=UserList, responses=LINES_TOO)
     async def users(
         _admin: AdminOnly,
         wanted: ById,
@@ -108,10 +115,15 @@ def _add_accounts(router: APIRouter, service: AdminService, clock: Clock) -> Non
         session: Reading,
         plan: Plan | None = None,
         is_active: bool | None = None,
-    ) -> UserList:
-        page = await service.users(session, wanted, plan, is_active)
-        about = _about(request, response, wanted, page, page.total)
-        return UserList(users=[UserBody.of(user) for user in page.rows], **about)
+    ) -> UserList | Response:
+        async def part(session: ReadSession, wanted: Paging) -> tuple[list[UserBody], Page[User]]:
+            page = await service.users(session, wanted, plan, is_active)
+            return [UserBody.of(user) for user in page.rows], page
+
+        if (kind := lines_wanted(request)) is not None:
+            return lines_answer(request, kind, wanted, part)
+        found, page = await part(session, wanted)
+        return UserList(users=found, **_about(request, response, wanted, page, page.total))
 
     @router.get("/users/{user_id}", summary="An account")
     async def user(user_id: UserId, _admin: AdminOnly, session: Reading) -> UserAnswer:
@@ -126,7 +138,7 @@ def _add_accounts(router: APIRouter, service: AdminService, clock: Clock) -> Non
     async def close(user_id: UserId, admin: AdminOnly) -> None:
         await service.close_user(admin, user_id)
 
-    @router.get("/activities", summary="What was done, newest first")
+    @router.get("/activities", summary="What was done, newest first", response_model=AuditList, responses=LINES_TOO)
     async def activities(
         _admin: AdminOnly,
         wanted: ById,
@@ -134,11 +146,19 @@ def _add_accounts(router: APIRouter, service: AdminService, clock: Clock) -> Non
         response: Response,
         session: Reading,
         action: Annotated[str | None, Query(pattern=ACTION_PATTERN)] = None,
-    ) -> AuditList:
-        page = await service.activities(session, wanted, action)
-        now = clock()
-        about = _about(request, response, wanted, page, page.total)
-        return AuditList(activities=[AuditBody.told(activity, now) for activity in page.rows], **about)
+    ) -> AuditList | Response:
+        async def part(session: ReadSession, wanted: Paging) -> tuple[list[AuditBody], Page[Activity]]:
+            page, now = await service.activities(session, wanted, action), clock()
+            return [AuditBody.told(activity, now) for activity in page.rows], page
+
+        if (kind := lines_wanted(request)) is not None:
+            return lines_answer(request, kind, wanted, part)
+        found, page = await part(session, wanted)
+        return AuditList(activities=found, **_about(request, response, wanted, page, page.total))
+
+
+def _jobs(page: Page[Job], now: float) -> list[AdminJob]:
+    return [AdminJob.of(job, now) for job in page.rows]
 
 
 def _about(request: Request, response: Response, wanted: Paging, page: Page[Any], count: int | None) -> dict[str, Any]:

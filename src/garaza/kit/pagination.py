@@ -267,6 +267,11 @@ def _key_of(row: object, key: Sequence[InstrumentedAttribute[Any]]) -> Key:
     return tuple(getattr(row, column.key) for column in key)
 
 
+def goes_on(page: Page[Any]) -> Place | None:
+    """Where the list goes on after this page; None at its end."""
+    return None if page.next is None else _parse(page.next)
+
+
 # What clients are told --------------------------------------------------------------------------------------------
 
 

@@ -10,6 +10,8 @@ from fastapi import APIRouter, Depends, Path, Request, Response
 from garaza.accounts.dependencies import SignedIn
 from garaza.kit.conditional import check_write, is_conditional
 from garaza.kit.database import Database
+from garaza.kit.fields import Selection, fields_of, picked
+from garaza.kit.lines import LINES_TOO, lines_answer, lines_wanted
 from garaza.kit.pagination import Paging, pages, paging, paging_headers
 from garaza.kit.sessions import Reading, Writing
 from garaza.kit.storage import DataDirectory
@@ -32,6 +34,8 @@ MAX_BODY_BYTES = 1 << 16
 
 RoomId = Annotated[int, Path(ge=1, le=2**63 - 1)]
 Wanted = Annotated[Paging, Depends(paging(float, int))]
+ListFields = Annotated[Selection | None, Depends(fields_of(RoomList))]
+RoomFields = Annotated[Selection | None, Depends(fields_of(RoomAnswer))]
 Remove = Callable[[int], Awaitable[None]]
 """Takes the files and the row of a room that is marked as deleted."""
 
@@ -61,13 +65,22 @@ def make_router(
     """The routes of rooms and of their links, for owners."""
     router = APIRouter(prefix="/api/rooms", tags=["rooms"], max_body_size=MAX_BODY_BYTES)
 
-    @router.get("", summary="One's own rooms, newest first")
+    @router.get("", summary="One's own rooms, newest first", response_model=RoomList, responses=LINES_TOO)
     async def own_rooms(
-        viewer: SignedIn, wanted: Wanted, request: Request, response: Response, session: Reading
-    ) -> RoomList:
+        viewer: SignedIn,
+        wanted: Wanted,
+        request: Request,
+        response: Response,
+        session: Reading,
+        wanted_fields: ListFields,
+    ) -> RoomList | Response:
+        if (kind := lines_wanted(request)) is not None:
+            user_id = viewer.user_id
+            fields = wanted_fields and wanted_fields.within("rooms")
+            return lines_answer(request, kind, wanted, lambda session, part: rooms.page(session, user_id, part), fields)
         answers, page = await rooms.page(session, viewer.user_id, wanted)
         response.headers.update(paging_headers(request, wanted, page))
-        return RoomList(
+        answer = RoomList(
             rooms=answers,
             total=page.total,
             page=wanted.page if wanted.place is None else None,
@@ -75,6 +88,7 @@ def make_router(
             total_pages=pages(page.total, wanted.page_size) if page.total is not None else None,
             next_cursor=page.next,
         )
+        return picked(answer, wanted_fields, response)
 
     @router.post("", status_code=201, summary="Keep a finished scan as a room")
     async def save(viewer: SignedIn, wanted: RoomRequest, response: Response) -> RoomAnswer:
@@ -83,12 +97,14 @@ def make_router(
         response.headers["Location"] = f"/api/rooms/{room.id}"
         return room
 
-    @router.get("/{room_id}", summary="One room")
-    async def room(room_id: RoomId, viewer: SignedIn, session: Reading, response: Response) -> RoomAnswer:
+    @router.get("/{room_id}", summary="One room", response_model=RoomAnswer)
+    async def room(
+        room_id: RoomId, viewer: SignedIn, session: Reading, response: Response, wanted_fields: RoomFields
+    ) -> RoomAnswer | Response:
         """Its ETag, sent as If-Match with a change, prevents that somebody else's is lost."""
         found, validators = await rooms.get(session, viewer.user_id, room_id)
         response.headers["ETag"] = validators.tags[0]
-        return found
+        return picked(found, wanted_fields, response)
 
     @router.put("/{room_id}", summary="Give a room another name or description", openapi_extra=_IF_MATCH)
     async def change(

@@ -9,7 +9,9 @@ from fastapi import APIRouter, Depends, Query, Request, Response
 from garaza.accounts.dependencies import GUESTS_TOO, MaybeUser, SignedIn
 from garaza.errors import not_found
 from garaza.jobs.service import JobService
+from garaza.kit.fields import Selection, fields_of, picked
 from garaza.kit.files import file_answer
+from garaza.kit.lines import LINES_TOO, lines_answer, lines_wanted
 from garaza.kit.pagination import Paging, pages, paging, paging_headers
 from garaza.kit.sessions import Reading
 from garaza.kit.storage import DataDirectory
@@ -20,6 +22,7 @@ from garaza.webhooks.schemas import DeliveryBody
 from garaza.webhooks.service import WebhookService
 
 Wanted = Annotated[Paging, Depends(paging(float, str))]
+WantedFields = Annotated[Selection | None, Depends(fields_of(OwnScans))]
 Status = Literal["uploaded", "processing", "completed", "failed", "cancelled"]
 
 MAX_EVENTS = 1000
@@ -30,18 +33,25 @@ def make_router(scans: ScanService, jobs: JobService, data: DataDirectory, webho
     """The routes of one's own scans, and of the course that a scan took."""
     router = APIRouter(prefix="/api/jobs", tags=["scans"])
 
-    @router.get("", summary="One's own scans")
+    @router.get("", summary="One's own scans", response_model=OwnScans, responses=LINES_TOO)
     async def own(
         account: SignedIn,
         wanted: Wanted,
         request: Request,
         response: Response,
         session: Reading,
+        wanted_fields: WantedFields,
         status: Annotated[Status | None, Query()] = None,
-    ) -> OwnScans:
+    ) -> OwnScans | Response:
+        if (kind := lines_wanted(request)) is not None:
+            user_id = account.user_id
+            fields = wanted_fields and wanted_fields.within("jobs")
+            return lines_answer(
+                request, kind, wanted, lambda session, part: scans.own(session, user_id, part, status), fields
+            )
         found, page = await scans.own(session, account.user_id, wanted, status)
         response.headers.update(paging_headers(request, wanted, page))
-        return OwnScans(
+        answer = OwnScans(
             jobs=found,
             total=page.total,
             page=None if wanted.place is not None else wanted.page,
@@ -49,6 +59,7 @@ def make_router(scans: ScanService, jobs: JobService, data: DataDirectory, webho
             total_pages=None if page.total is None else pages(page.total, wanted.page_size),
             next_cursor=page.next,
         )
+        return picked(answer, wanted_fields, response)
 
     @router.post("/{job_id}/cancel", summary="Stop the work on a scan", openapi_extra=GUESTS_TOO)
     async def cancel(job_id: str, account: MaybeUser) -> StatusAnswer:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from fastapi import APIRouter, Header, Query, Request, Response
+from fastapi import APIRouter, Depends, Header, Query, Request, Response
 from starlette.responses import StreamingResponse
 
 from garaza.accounts.dependencies import GUESTS_TOO, MaybeUser
@@ -12,6 +12,7 @@ from garaza.errors import GarazaError
 from garaza.jobs.idempotency import IDEMPOTENCY_KEY
 from garaza.jobs.service import JobService
 from garaza.kit.client_address import digest_of
+from garaza.kit.fields import Selection, fields_of, picked
 from garaza.kit.sessions import Reading
 from garaza.kit.storage import DataDirectory
 from garaza.kit.stored_files import FILE_PARAMETERS, FILE_RESPONSES, stored_file_answer
@@ -57,31 +58,56 @@ def make_router(scans: ScanService, jobs: JobService, data: DataDirectory) -> AP
     async def status(job_id: str, account: MaybeUser, session: Reading) -> StatusAnswer:
         return await scans.status(session, job_id, account)
 
-    @router.get("/status", summary="How far are they?", openapi_extra=GUESTS_TOO)
+    @router.get("/status", summary="How far are they?", openapi_extra=GUESTS_TOO, response_model=list[StatusAnswer])
     async def statuses(
         account: MaybeUser,
         session: Reading,
+        wanted_fields: Annotated[Selection | None, Depends(fields_of(StatusAnswer))],
         ids: Annotated[str, Query(max_length=23 * MAX_IDS, description="Up to 100 ids, with commas between.")],
-    ) -> list[StatusAnswer]:
+    ) -> list[StatusAnswer] | Response:
         wanted = ids.split(",")
         if len(wanted) > MAX_IDS:
             raise GarazaError(422, "too_many_ids", f"Ask for {MAX_IDS} scans at most at a time.")
-        return await scans.statuses(session, wanted, account)
+        return picked(await scans.statuses(session, wanted, account), wanted_fields)
 
     @router.get("/result/{job_id}", summary="What came out", openapi_extra=GUESTS_TOO, response_model=ResultAnswer)
     async def result(
         job_id: str,
         account: MaybeUser,
         session: Reading,
+        wanted_fields: Annotated[Selection | None, Depends(fields_of(ResultAnswer))],
         include: Annotated[Literal["frames"] | None, Query(description="Depth in each frame: megabytes.")] = None,
     ) -> ResultAnswer | Response:
+        if include is not None and wanted_fields is not None:
+            raise GarazaError(422, "include_or_fields", "Ask for heavy parts by include, or for few by fields.")
         answer = await scans.result(session, job_id, account)
         if include is None:
-            return answer
+            return picked(answer, wanted_fields)
         job = await jobs.get(session, job_id, account)
         folder = data.result(job_id, job.result_version or "")
         return StreamingResponse(await frames.stream(answer, folder), media_type="application/json")
 
+    @router.put("/scans/{job_id}/scale", summary="Make the scale metric", openapi_extra=GUESTS_TOO)
+    async def scale(job_id: str, request: ScaleRequest, account: MaybeUser) -> ScaleAnswer:
+        new = await scans.set_scale(job_id, request, account)
+        body = ScaleBody(
+            metric=new.metric,
+            metres_per_unit=new.metres_per_unit,
+            source=new.source,
+            uncertainty=new.uncertainty,
+        )
+        return ScaleAnswer(job_id=job_id, scale=body)
+
+    @router.delete("/job/{job_id}", summary="Delete a scan, and stop it if it is running", openapi_extra=GUESTS_TOO)
+    async def delete(job_id: str, account: MaybeUser) -> DeleteAnswer:
+        await scans.delete(job_id, account)
+        return DeleteAnswer()
+
+    _add_files(router, jobs, data)
+    return router
+
+
+def _add_files(router: APIRouter, jobs: JobService, data: DataDirectory) -> None:
     @router.head("/assets/{job_id}/{path:path}", include_in_schema=False)
     @router.get(
         "/assets/{job_id}/{path:path}",
@@ -103,21 +129,3 @@ def make_router(scans: ScanService, jobs: JobService, data: DataDirectory) -> AP
             version=v,
             private=found.owned,
         )
-
-    @router.put("/scans/{job_id}/scale", summary="Make the scale metric", openapi_extra=GUESTS_TOO)
-    async def scale(job_id: str, request: ScaleRequest, account: MaybeUser) -> ScaleAnswer:
-        new = await scans.set_scale(job_id, request, account)
-        body = ScaleBody(
-            metric=new.metric,
-            metres_per_unit=new.metres_per_unit,
-            source=new.source,
-            uncertainty=new.uncertainty,
-        )
-        return ScaleAnswer(job_id=job_id, scale=body)
-
-    @router.delete("/job/{job_id}", summary="Delete a scan, and stop it if it is running", openapi_extra=GUESTS_TOO)
-    async def delete(job_id: str, account: MaybeUser) -> DeleteAnswer:
-        await scans.delete(job_id, account)
-        return DeleteAnswer()
-
-    return router
