@@ -25,6 +25,7 @@ from garaza.kit import migrate
 from garaza.kit.api_page import add_documentation
 from garaza.kit.asgi import AnswerHeaders
 from garaza.kit.conditional import EntityTags
+from garaza.kit.tus import TusAnswers
 from garaza.limits.stack import Limits
 from garaza.live.routes import make_router as live_routes
 from garaza.migrations import PACKAGE
@@ -42,7 +43,10 @@ from garaza.scans.service import Asker
 from garaza.services import Services, make_services
 from garaza.settings import Settings
 from garaza.uploads.routes import make_router as upload_routes
-from garaza.uploads.service import Sender
+from garaza.uploads.sender import Sender
+from garaza.uploads.tus_calls import PATH as TUS_PATH
+from garaza.uploads.tus_calls import TusCalls
+from garaza.uploads.tus_routes import make_tus_router
 from garaza.webhooks.routes import describe as describe_webhooks
 from garaza.webhooks.routes import make_router as webhook_routes
 from garaza.wiring import Parts, make_parts
@@ -105,6 +109,7 @@ def create_app(settings: Settings, parts: Parts | None = None) -> FastAPI:
     add_compression(app, settings.compression)
     limits.add_outer(app)
     app.add_middleware(UnexpectedErrors)
+    app.add_middleware(TusAnswers, path=TUS_PATH)
     add_headers(app, settings.cors, settings.security)
     watch.add_to(app)
     app.add_middleware(AnswerHeaders)
@@ -121,6 +126,7 @@ def _api(parts: Parts, services: Services) -> list[APIRouter]:
         account_routes(services.accounts),
         departure_routes(services.departures),
         upload_routes(services.uploads, process),
+        make_tus_router(TusCalls(services.resumable_uploads, process, parts.settings.uploads.max_bytes)),
         scan_routes(services.scans, parts.jobs, parts.data),
         history_routes(services.scans, parts.jobs, parts.data, parts.webhooks),
         room_routes(services.rooms, services.shares, parts.database, parts.data, services.removal.remove_room),

@@ -39,6 +39,7 @@ ANSWERED_WITH = (
     "Content-Length",
     "Content-Range",
     "ETag",
+    "Garaza-Job-Id",
     "Idempotency-Replayed",
     "Last-Modified",
     "Link",

@@ -27,7 +27,10 @@ from garaza.rooms.share_tokens import ShareTokens
 from garaza.rooms.sharing import ShareService
 from garaza.rooms.usage import storage_used
 from garaza.scans.service import ScanService
+from garaza.uploads.intake import Intake
+from garaza.uploads.resumable import ResumableUploads
 from garaza.uploads.service import UploadService
+from garaza.uploads.upkeep import UploadUpkeep
 from garaza.webhooks.deliverer import Deliverer
 from garaza.wiring import Parts, make_attempts, make_share_keys, make_signing_keys
 
@@ -40,6 +43,7 @@ class Services:
     accounts: AccountService
     machines: MachineService
     uploads: UploadService
+    resumable_uploads: ResumableUploads
     scans: ScanService
     rooms: RoomService
     shares: ShareService
@@ -83,6 +87,7 @@ def make_services(parts: Parts, worker_pid: Callable[[], int | None] | None = No
     share_tokens = ShareTokens(make_share_keys(settings, data, clock), clock)
     shares = ShareService(rooms, share_tokens, accounts.activities, clock, settings.accounts.share_days_max)
     removal = Removal(database, data, parts.jobs, upkeep, rooms, accounts)
+    intake = Intake(settings, data, database, parts.jobs, accounts, parts.webhooks, clock)
     housekeeping = Housekeeping(
         database,
         data,
@@ -99,6 +104,7 @@ def make_services(parts: Parts, worker_pid: Callable[[], int | None] | None = No
             "seen signatures": machines.forget_nonces,
             "webhooks": parts.webhooks.forget_old,
         },
+        UploadUpkeep(database, data, clock),
     )
     departures = Departures(database, accounts, oversight, parts.jobs, upkeep, rooms, housekeeping.soon)
     hub = Hub(database, parts.jobs, changes_of(database, EVENTS_CHANNEL, settings.live.poll_seconds))
@@ -121,7 +127,8 @@ def make_services(parts: Parts, worker_pid: Callable[[], int | None] | None = No
         keys=keys,
         accounts=accounts,
         machines=machines,
-        uploads=UploadService(settings, data, database, parts.jobs, accounts, parts.webhooks, clock),
+        uploads=UploadService(settings.uploads, data, database, intake),
+        resumable_uploads=ResumableUploads(settings.uploads, data, database, parts.jobs, intake, clock),
         scans=ScanService(
             database,
             data,

@@ -106,6 +106,10 @@ class UploadSettings(BaseModel):
     probe_memory_bytes: Annotated[int, Field(ge=GIB // 2, le=64 * GIB)] = 3 * GIB
     """Address space of the process that looks into a file (Linux)."""
     concurrent_probes: Annotated[int, Field(ge=1, le=64)] = 2
+    unfinished_hours: Annotated[float, Field(gt=0, le=24 * 365)] = 24
+    """A resumable upload to which nothing was added for so long is removed."""
+    max_unfinished: Annotated[int, Field(ge=1, le=10_000)] = 20
+    """Resumable uploads that an account, or a guest's address, may have begun and not finished."""
 
 
 class JobSettings(BaseModel):

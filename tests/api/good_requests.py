@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
+from base64 import b64encode
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlencode
@@ -26,6 +28,7 @@ class Good:
     query: Fields = field(default_factory=dict)
     body: Fields | None = None
     form: Fields | None = None
+    content: bytes | None = None
     headers: Fields = field(default_factory=dict)
     viewer: str = "user"
     spends: tuple[str, ...] | None = ()
@@ -37,8 +40,16 @@ class Good:
 
 
 SCAN = {"job_id": "user's finished scan"}
+UPLOAD = {"upload_id": "user's upload"}
 ROOM = {"room_id": "user's room"}
 PAGE = {"page": 1, "page_size": 20}
+TUS = {"Tus-Resumable": "1.0.0"}
+PART = {
+    **TUS,
+    "Content-Type": "application/offset+octet-stream",
+    "Upload-Offset": "0",
+    "Upload-Checksum": f"sha1 {b64encode(hashlib.sha1(VIDEO[:100]).digest()).decode()}",
+}
 CONDITIONS = {
     "If-Match": "*",
     "If-Unmodified-Since": "Wed, 21 Oct 2015 07:28:00 GMT",
@@ -88,6 +99,36 @@ GOOD = [
         form={"file": VIDEO.decode()},
         headers={"Idempotency-Key": "@new name"},
     ),
+    Good(
+        "PUT",
+        "/api/upload",
+        query={"process": "false", "webhook_url": "https://example.org/scans", "filename": "room.mp4"},
+        content=VIDEO,
+        headers={"Idempotency-Key": "@new name"},
+    ),
+    Good("OPTIONS", "/api/uploads"),
+    Good(
+        "POST",
+        "/api/uploads",
+        content=VIDEO[:100],
+        headers={
+            **PART,
+            "Upload-Length": str(len(VIDEO)),
+            "Upload-Metadata": "filename cm9vbS5tcDQ=,process ZmFsc2U=",
+            "Idempotency-Key": "@new name",
+        },
+    ),
+    Good("HEAD", "/api/uploads/{upload_id}", UPLOAD, headers=TUS),
+    Good("PATCH", "/api/uploads/{upload_id}", UPLOAD, content=VIDEO[:100], headers=PART, spends=("user's upload",)),
+    Good(
+        "POST",
+        "/api/uploads/{upload_id}",
+        UPLOAD,
+        content=VIDEO[:100],
+        headers={**PART, "X-HTTP-Method-Override": "PATCH"},
+        spends=("user's upload",),
+    ),
+    Good("DELETE", "/api/uploads/{upload_id}", UPLOAD, headers=TUS, spends=("user's upload",)),
     Good(
         "POST",
         "/api/process/{job_id}",
@@ -233,7 +274,9 @@ async def send(
     asked = "&".join(f"{n}={v}" for n, v in {**(await _filled(stage, good.query)), **(query or {})}.items())
     head: Fields = {**(await _filled(stage, good.headers)), **(headers or {}), **caller.authorization}
     content: bytes | None = None
-    if good.form is not None and "file" in good.form:
+    if good.content is not None:
+        content = good.content if raw is None else raw
+    elif good.form is not None and "file" in good.form:
         filled = {**good.form, **(form or {})}
         head["Content-Type"], content = "multipart/form-data; boundary=xyz", _multipart(filled["file"])
     elif good.form is not None:

@@ -29,6 +29,10 @@ KNOWN: dict[str, tuple[str, ...]] = {
     "ids": ("some scans", "user's queued scan"),
     "room_id": ("user's room", "user's room", "admin's room", "nobody's room"),
     "share_id": ("user's link",),
+    "upload_id": ("user's upload", "user's upload", "guest's upload", "nobody's scan"),
+    "tus-resumable": ("tus version",),
+    "upload-offset": ("upload offset",),
+    "upload-length": ("upload length",),
     "token": ("user's token", "admin's token"),
     "session_id": ("user's login", "admin's login"),
     "user_id": ("user's account", "admin's account", "somebody's account", "nobody's account"),
@@ -67,6 +71,9 @@ _TEXTS = {
     "cursor of a time and a number": make_cursor(Place((1e9, 5))),
     "cursor of a time and a text": make_cursor(Place((1e9, "x"), backwards=True)),
     "web address": "https://example.org/scans",
+    "tus version": "1.0.0",
+    "upload offset": "0",
+    "upload length": str(len(VIDEO)),
 }
 
 
@@ -106,6 +113,8 @@ class Stage:
             return await self._scan(whose, what)
         if what == "room":
             return await self._room(whose)
+        if what == "upload":
+            return await self._upload(whose)
         if what in {"link", "token"}:
             return (await self._share(whose))["id" if what == "link" else "token"]
         if whose == "nobody":
@@ -146,6 +155,12 @@ class Stage:
             return "0" * 22
         make: Callable[[Visitor | None], Awaitable[str]] = getattr(self.whole, what.split(maxsplit=1)[0])
         return await make(None if whose == "guest" else await self.thing(whose))
+
+    async def _upload(self, whose: str) -> str:
+        headers = {"Tus-Resumable": "1.0.0", "Upload-Length": str(len(VIDEO))}
+        answer = await (await self.viewer(whose)).post("/api/uploads", headers=headers)
+        assert answer.status_code == 201, answer.text
+        return str(answer.headers["Location"]).rsplit("/", 1)[1]
 
     async def _room(self, whose: str) -> int:
         if whose == "nobody":

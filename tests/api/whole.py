@@ -212,7 +212,7 @@ async def whole_service(
         # Many requests at once on a slow machine have to wait for a connection, and none is to be told so.
         database={"url": url, "pool_timeout_seconds": 60, "busy_timeout_seconds": 60},
         jobs={"embedded_worker": False, "pressure_free_bytes": 0, **groups.pop("jobs", {})},
-        uploads={"min_free_bytes": 0, **groups.pop("uploads", {})},
+        uploads={"min_free_bytes": 0, "max_unfinished": 10_000, **groups.pop("uploads", {})},
         rate_limits={**GENEROUS, **groups.pop("rate_limits", {})},
         **groups,
     )

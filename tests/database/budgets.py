@@ -52,6 +52,15 @@ BUDGETS = {
     "POST /api/profile/log-export": Budget(reads=1, writes=1),
     # Scans. An upload looks for room before the file comes and after, and may ask for processing in the same call.
     "POST /api/upload": Budget(reads=11, writes=8, tells=1),
+    "PUT /api/upload": Budget(reads=11, writes=8, tells=1),
+    # With all of the video it is an upload in one request, and looks at what was begun and not ended too.
+    "POST /api/uploads": Budget(reads=14, writes=12, tells=1),
+    "OPTIONS /api/uploads": NOTHING,
+    "OPTIONS /api/uploads/{upload_id}": NOTHING,
+    "HEAD /api/uploads/{upload_id}": Budget(reads=2),
+    "PATCH /api/uploads/{upload_id}": Budget(reads=9, writes=9, tells=1),
+    "POST /api/uploads/{upload_id}": Budget(reads=9, writes=9, tells=1),
+    "DELETE /api/uploads/{upload_id}": Budget(reads=2, writes=1),
     "POST /api/process/{job_id}": Budget(reads=5, writes=5, tells=1),
     "GET /api/status/{job_id}": OF_A_JOB,
     "GET /api/status": OF_A_JOB,

@@ -88,4 +88,38 @@ def _first(table: str, row: Row, *, back: bool = False) -> Row:
     return changed
 
 
-RELEASED = {"0001": Released(FIRST, _first)}
+ACCOUNT = {
+    "id": 1,
+    "email": "Anna@example.com",
+    "email_key": "anna@example.com",
+    "username": "Anna",
+    "username_key": "anna",
+    "password_hash": "none",
+    "role": "user",
+    "plan": "pro",
+    "is_active": True,
+    "created_at": 1_794_000_000.25,
+    "deleted_at": None,
+    "scans_month": 202611,
+    "scans_this_month": 1,
+    "total_scans": 7,
+}
+OWNED = {"user_id": 1, "rank": 1_794_000_100.5, "upload_bytes": 123_456_789_012, "upload_key": "once"}
+SECOND = {
+    "users": [ACCOUNT],
+    "jobs": [
+        _job("o", "completed", **BEGUN, **OWNED, finished_at=1_794_000_200.0, result_version="2", result_bytes=7),
+        _job("q", "uploaded", guest="0" * 64, upload_bytes=123_456_789_012, expires_at=1_794_086_400.25),
+    ],
+    "job_events": [
+        {"job_id": "o" * 22, "kind": kind, "data": {}, "at": 1_794_000_100.5}
+        for kind in ("queued", "started", "completed")
+    ],
+}
+
+
+def _second(_table: str, _row: Row, *, back: bool = False) -> Row:
+    return {}
+
+
+RELEASED = {"0001": Released(FIRST, _first), "0002": Released(SECOND, _second)}

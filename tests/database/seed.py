@@ -240,6 +240,25 @@ class Rows:
     def _file(self, path: str, media_type: str) -> dict[str, Any]:
         return {"path": path, "media_type": media_type, "size_bytes": 1_000_000, "sha256": self._text(64)}
 
+    def uploads(self) -> Iterator[dict[str, Any]]:
+        for number in range(1, self.size.jobs + 1):
+            ended = number % 10 != 0
+            guest = number % 7 == 0
+            began = self._ago(1)
+            yield {
+                "id": job_id(number),
+                "user_id": None if guest else self._user(0.01),
+                "guest": f"{number % 50 if number % 3 else 0:064x}" if guest else None,
+                "length": 50_000_000,
+                "told": "filename bGl2aW5nLXJvb20ubXA0",
+                "upload_key": f"upload-{number}" if number % 4 == 0 else None,
+                "created_at": began,
+                "expires_at": NOW - 60 if number % 100 == 9 else began + DAY,
+                "ended_at": began + 60 if ended else None,
+                "job_id": job_id(number) if ended else None,
+                "refusal": None,
+            }
+
     # Rooms -------------------------------------------------------------------------------------------------------
 
     def rooms(self) -> Iterator[dict[str, Any]]:

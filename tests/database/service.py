@@ -84,7 +84,7 @@ def settings_for(url: URL, data_dir: Path) -> Settings:
         database=DatabaseSettings(url=SecretStr(url.render_as_string(hide_password=False)) if server else None),
         jobs=JobSettings(embedded_worker=False, max_queued=1_000_000),
         accounts=AccountSettings(guests=True, guest_scans_per_day=1000, guest_storage_bytes=-1),
-        uploads=UploadSettings(min_free_bytes=0),
+        uploads=UploadSettings(min_free_bytes=0, max_unfinished=10_000),
         webhooks=WebhookSettings(allow_private_addresses=True),
         # Plans that it asks for by itself, of what is slow on a busy machine, are no queries of the tour.
         monitoring=MonitoringSettings(slow_query_seconds=0),

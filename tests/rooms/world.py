@@ -47,6 +47,7 @@ from garaza.rooms.share_tokens import ShareTokens
 from garaza.rooms.sharing import ShareService
 from garaza.rooms.usage import storage_used
 from garaza.settings import AccountSettings, DatabaseSettings, JobSettings
+from garaza.uploads.upkeep import UploadUpkeep
 from garaza.wiring import pool_options
 from tests.accounts.house import PASSWORD, CountingHasher, Keys, SettableClock
 
@@ -102,6 +103,7 @@ class World:
             LostFiles(self.database, self.data, self.upkeep, self.rooms),
             Pressure(self.database, self.data, self.upkeep, self.removal, self.wanted_free_bytes),
             self.purges,
+            UploadUpkeep(self.database, self.data, self.clock),
         )
         self.told_soon = 0
         self.departures = Departures(

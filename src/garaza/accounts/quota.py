@@ -77,15 +77,20 @@ class Quota:
 
     # Room on disk ------------------------------------------------------------------------------------------------
 
-    async def allow_storage(self, session: WriteSession, user_id: int, more_bytes: int) -> None:
+    async def allow_storage(
+        self, session: WriteSession, user_id: int, more_bytes: int, promised: ColumnElement[int] | int = 0
+    ) -> None:
         """Whether an account may keep so much more. Others who ask for it wait until this transaction ends.
+
+        Args:
+            promised: what it was allowed before and hasn't stored yet.
 
         Raises:
             GarazaError: 403, it would be more than the plan has; 404, there is no such account.
         """
         plan = await self._plan(session, user_id)
         # A statement of its own, so that it sees what those had stored who held the lock before.
-        used = await self._accounts.value(session, self._storage(user_id))
+        used = await self._accounts.value(session, self._storage(user_id) + promised)
         self._allow_bytes(used, more_bytes, LIMITS[plan].storage_bytes, "Your plan has")
 
     def allow_guest_storage(self, used: int, more_bytes: int) -> None:
@@ -100,7 +105,7 @@ class Quota:
     def _allow_bytes(used: int, more: int, limit: int, whose: str) -> None:
         if limit == UNLIMITED or used + more <= limit:
             return
-        sizes = f"{whose} {_size(limit)} of storage, of which {_size(used)} are used"
+        sizes = f"{whose} {_size(limit)} of storage, of which {_size(used)} are used, unfinished uploads included"
         raise GarazaError(
             403, "storage_limit_reached", f"{sizes}. Delete old scans or rooms first.", used=used, limit=limit
         )

@@ -83,7 +83,7 @@ class DiskAnswer(Answer):
     used_bytes: int
     free_bytes: int = Field(description="For an unprivileged writer.")
     used_percent: float
-    by_kind: dict[str, int] = Field(description="Bytes of uploads, results, work, incoming, trash, database.")
+    by_kind: dict[str, int] = Field(description="Bytes of uploads, results, work, incoming, partial, trash, database.")
     garaza_bytes: int = Field(description="All of these.")
     jobs: int
     measured_at: str

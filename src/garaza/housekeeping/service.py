@@ -18,6 +18,7 @@ from garaza.jobs.service import JobService
 from garaza.kit.database import Database, DatabaseUnavailableError, ReadSession, WriteSession
 from garaza.kit.storage import DataDirectory
 from garaza.rooms.service import RoomService
+from garaza.uploads.upkeep import UploadUpkeep
 
 logger = logging.getLogger(__name__)
 
@@ -49,6 +50,7 @@ class Housekeeping:
         lost_files: LostFiles,
         pressure: Pressure,
         purges: Mapping[str, Purge],
+        unfinished: UploadUpkeep,
     ) -> None:
         self._database = database
         self._data = data
@@ -59,6 +61,7 @@ class Housekeeping:
         self._leftovers = leftovers
         self._pressure = pressure
         self._purges = purges
+        self._unfinished = unfinished
         self._steps: Sequence[tuple[str, Callable[[], Awaitable[int]]]] = (
             ("expired scans", self._expire),
             ("deleted scans", self._finish_jobs),
@@ -66,6 +69,7 @@ class Housekeeping:
             ("closed accounts", self._finish_accounts),
             ("scans for want of space", pressure.relieve),
             ("leftover files", leftovers.remove_some),
+            ("unfinished uploads", unfinished.tidy),
             ("scans without files", lost_files.note_jobs),
             ("rooms without files", lost_files.note_rooms),
             ("rows that have had their time", self._purge),
@@ -76,7 +80,7 @@ class Housekeeping:
     async def prepare(self) -> None:
         """Before the first request: whatever a crash left goes, while nobody can be adding anything."""
         await asyncio.to_thread(self._data.empty_trash)
-        if count := await self._leftovers.remove_all():
+        if count := await self._leftovers.remove_all() + await self._unfinished.prepare():
             logger.info("removed %d leftover(s)", count)
 
     def start(self) -> None:

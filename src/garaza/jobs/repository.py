@@ -195,11 +195,13 @@ class JobRepository:
         """What the files of an account's jobs take: those that are being deleted take it until they are gone."""
         return select(_total_bytes(_STORED)).where(_STORED.user_id == user_id).scalar_subquery()
 
-    async def lock_guest_storage(self, session: WriteSession, guest: str) -> int:
+    async def lock_guest_storage(
+        self, session: WriteSession, guest: str, promised: ColumnElement[int] | int = 0
+    ) -> int:
         if session.get_bind().dialect.name == "postgresql":
             # Guests have no row that could be locked. On SQLite there is one writer at a time anyway.
             await session.execute(select(func.pg_advisory_xact_lock(func.hashtextextended(guest, 0))))
-        return await session.scalar(select(_total_bytes(Job)).where(Job.guest == guest)) or 0
+        return await session.scalar(select(_total_bytes(Job) + promised).where(Job.guest == guest)) or 0
 
     # The queue ---------------------------------------------------------------------------------------------------
 

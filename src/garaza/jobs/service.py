@@ -413,11 +413,14 @@ class JobService(ClaimService):
         """What an account's videos and results take on disk, as an expression: a scalar subquery."""
         return JobRepository.stored_bytes(user_id)
 
-    async def lock_guest_storage(self, session: WriteSession, guest: str) -> int:
-        """What the videos and results of guests at one address take on disk. Until this transaction ends nobody else
-        gets an answer for the same address, so that two can't both take the last of the room.
+    async def lock_guest_storage(
+        self, session: WriteSession, guest: str, promised: ColumnElement[int] | int = 0
+    ) -> int:
+        """What the videos and results of guests at one address take on disk, and what is promised to them. Until this
+        transaction ends nobody else gets an answer for the same address, so that two can't both take the last of the
+        room.
         """
-        return await self._jobs.lock_guest_storage(session, guest)
+        return await self._jobs.lock_guest_storage(session, guest, promised)
 
     # Events ------------------------------------------------------------------------------------------------------
 

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-import errno
-import os
 import re
 import unicodedata
 from collections.abc import AsyncIterator, Callable
@@ -15,11 +12,11 @@ from typing import TYPE_CHECKING, BinaryIO
 from python_multipart.exceptions import FormParserError
 from python_multipart.multipart import MultipartParser, parse_options_header
 
+from garaza.kit.receiving import WRITE_BYTES, DiskFullError, TooLargeError, in_thread, new_file, write_all
+
 if TYPE_CHECKING:
     from python_multipart.multipart import MultipartCallbacks
 
-_WRITE_BYTES = 1 << 20
-"""Gathered before a thread is asked to write: fewer hops between threads, at a megabyte each upload."""
 FORM_OVERHEAD_BYTES = 1 << 16
 """What a form may have around its file."""
 _MAX_HEADER_BYTES = 8192
@@ -28,14 +25,6 @@ _MAX_NAME_LENGTH = 200
 
 class MultipartError(Exception):
     """The body is not the form that was expected."""
-
-
-class TooLargeError(Exception):
-    """More than was allowed."""
-
-
-class DiskFullError(Exception):
-    """There is no room for it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,18 +61,12 @@ async def receive_file(
         raise MultipartError(msg)
     form = _Form(field, max_bytes)
     try:
-        with await asyncio.to_thread(path.open, "xb") as file:
+        async with new_file(path) as file:
             await _receive(body, MultipartParser(boundary, form.callbacks()), form, file, has_room)
-        form.require_complete()
-    except BaseException as error:
-        # Not in a thread: the request may be cancelled already, and then nothing may be awaited.
-        path.unlink(missing_ok=True)  # noqa: ASYNC240
-        if isinstance(error, OSError) and error.errno in {errno.ENOSPC, errno.EDQUOT}:
-            raise DiskFullError from error
-        if isinstance(error, FormParserError):
-            msg = "The form is malformed."
-            raise MultipartError(msg) from error
-        raise
+            form.require_complete()
+    except FormParserError as error:
+        msg = "The form is malformed."
+        raise MultipartError(msg) from error
     return ReceivedFile(clean_name(form.filename), form.size)
 
 
@@ -100,19 +83,12 @@ async def _receive(
         if arrived > form.max_bytes + FORM_OVERHEAD_BYTES:
             raise TooLargeError
         parser.write(chunk)
-        if len(form.pending) >= _WRITE_BYTES:
-            await asyncio.to_thread(form.write_to, file)
-            if not await asyncio.to_thread(has_room):
+        if len(form.pending) >= WRITE_BYTES:
+            await in_thread(form.write_to, file)
+            if not await in_thread(has_room):
                 raise DiskFullError
     parser.finalize()
-    await asyncio.to_thread(form.write_to, file)
-    # A row will say that the file is here: it must be so after a power cut too.
-    await asyncio.to_thread(_sync, file)
-
-
-def _sync(file: BinaryIO) -> None:
-    file.flush()
-    os.fsync(file.fileno())
+    await in_thread(form.write_to, file)
 
 
 class _Form:
@@ -143,7 +119,7 @@ class _Form:
         }
 
     def write_to(self, file: BinaryIO) -> None:
-        file.write(self.pending)
+        write_all(file, self.pending)
         self.pending.clear()
 
     def require_complete(self) -> None:

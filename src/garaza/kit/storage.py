@@ -52,6 +52,7 @@ class DataDirectory:
     def __init__(self, root: Path) -> None:
         self.root = root.absolute()
         self.incoming = self.root / "incoming"
+        self.partial = self.root / "partial"
         self.uploads = self.root / "uploads"
         self.work = self.root / "work"
         self.results = self.root / "results"
@@ -68,7 +69,7 @@ class DataDirectory:
             OSError: the place can't be written to.
         """
         self.root.mkdir(parents=True, exist_ok=True, mode=0o700)
-        for folder in (self.incoming, self.uploads, self.work, self.results, self.trash):
+        for folder in (self.incoming, self.partial, self.uploads, self.work, self.results, self.trash):
             folder.mkdir(exist_ok=True)
 
     def name(self) -> str:
@@ -217,6 +218,7 @@ class DataDirectory:
             "results": self.results,
             "work": self.work,
             "incoming": self.incoming,
+            "partial": self.partial,
             "trash": self.trash,
         }
         seen: set[tuple[int, int]] = set()

@@ -85,7 +85,7 @@ TABLE: tuple[tuple[str, str, Call], ...] = (
     ("PUT", "/api/auth/password", _AUTH),
     ("DELETE", "/api/auth/me", _AUTH),
     # Videos in.
-    ("POST", "/api/upload", _UPLOAD),
+    ("POST PUT", "/api/upload", _UPLOAD),
     ("POST", "/api/uploads", _UPLOAD),
     (_ALL, "/api/uploads/{}", _FILE),
     # Files out.

@@ -7,8 +7,9 @@ from garaza.jobs import models as jobs
 from garaza.kit.models import Base
 from garaza.machines import models as machines
 from garaza.rooms import models as rooms
+from garaza.uploads import models as uploads
 from garaza.webhooks import models as webhooks
 
-__all__ = ["accounts", "jobs", "machines", "metadata", "rooms", "webhooks"]
+__all__ = ["accounts", "jobs", "machines", "metadata", "rooms", "uploads", "webhooks"]
 
 metadata = Base.metadata

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pydantic import Field
 
+from garaza.jobs.models import Job
 from garaza.kit.answers import Answer
 
 
@@ -30,3 +31,9 @@ class UploadAnswer(Answer):
     expires_at: float | None = Field(description="Unix time at which the scan is deleted.")
     queue_position: int | None = None
     not_processed: NotProcessed | None = None
+
+    @classmethod
+    def of(cls, job: Job) -> UploadAnswer:
+        """Before anything was asked of it."""
+        found = {name: job.source[name] for name in cls.model_fields if name in job.source}
+        return cls(job_id=job.id, filename=job.original_name, expires_at=job.expires_at, **found)

@@ -1,77 +1,39 @@
-"""The rules of uploads: what is let in, and where it is put."""
+"""Uploads in one request: a form, or the video itself as the body."""
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import AsyncIterator
-from dataclasses import dataclass, replace
+from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
-from typing import Any
 
-from garaza.accounts.principal import Principal
-from garaza.accounts.service import AccountService
 from garaza.errors import GarazaError, disk_full, unusable_video
 from garaza.jobs.models import Job
-from garaza.jobs.service import JobService
-from garaza.kit.clock import Clock
-from garaza.kit.database import Database, ReadSession, WriteSession
-from garaza.kit.ids import new_id
-from garaza.kit.multipart import (
-    FORM_OVERHEAD_BYTES,
-    DiskFullError,
-    MultipartError,
-    ReceivedFile,
-    TooLargeError,
-    receive_file,
-)
-from garaza.kit.storage import DataDirectory, sync_directory
+from garaza.kit.database import Database
+from garaza.kit.multipart import FORM_OVERHEAD_BYTES, MultipartError, clean_name, receive_file
+from garaza.kit.receiving import DiskFullError, TooLargeError, append_body, new_file
+from garaza.kit.storage import DataDirectory
 from garaza.reconstruction.failures import ReconstructionFailure
-from garaza.settings import Settings
-from garaza.uploads.probe import Prober
-from garaza.webhooks.service import WebhookService
+from garaza.settings import UploadSettings
+from garaza.uploads.intake import Intake, Video
+from garaza.uploads.sender import Sender, Wishes
 
-
-@dataclass(frozen=True, slots=True)
-class Sender:
-    """Who uploads."""
-
-    account: Principal | None
-    guest: str
-    """Digest of the address that it comes from; counts where there is no account."""
-
-
-@dataclass(frozen=True, slots=True)
-class Wishes:
-    """What the client wants beside the upload itself."""
-
-    upload_key: str | None = None
-    """Idempotency key: the same one again, from the same sender, is the same upload."""
-    webhook_url: str | None = None
+Receive = Callable[[Path], Awaitable[Video]]
+"""Writes what comes to a place."""
 
 
 class UploadService:
-    """See the module."""
+    """Receives, probes, keeps, notes. Owns its transactions: none is open while bytes arrive.
 
-    def __init__(
-        self,
-        settings: Settings,
-        data: DataDirectory,
-        database: Database,
-        jobs: JobService,
-        accounts: AccountService,
-        webhooks: WebhookService,
-        clock: Clock,
-    ) -> None:
+    Raises:
+        GarazaError: what is wrong with it; nothing is left behind.
+    """
+
+    def __init__(self, settings: UploadSettings, data: DataDirectory, database: Database, intake: Intake) -> None:
         self._settings = settings
         self._data = data
         self._database = database
-        self._jobs = jobs
-        self._accounts = accounts
-        self._webhooks = webhooks
-        self._clock = clock
-        self._prober = Prober(settings.uploads)
+        self._intake = intake
 
-    async def receive(
+    async def receive_form(
         self,
         body: AsyncIterator[bytes],
         content_type: str,
@@ -79,140 +41,59 @@ class UploadService:
         sender: Sender,
         wishes: Wishes,
     ) -> Job:
-        """Take a video in: receive, probe, keep, note. Owns its transactions: none is open while bytes arrive.
+        """A video in the field `file` of a form."""
 
-        Raises:
-            GarazaError: what is wrong with it; nothing is left behind.
-        """
-        if sender.account is None and not self._settings.guests_allowed:
-            raise GarazaError(
-                401,
-                "guests_off",
-                "Uploads without an account are off on this server. Sign in first.",
-                {"WWW-Authenticate": "Bearer"},
-            )
-        if wishes.webhook_url is not None:
-            wishes = replace(wishes, webhook_url=self._webhooks.checked(wishes.webhook_url))
-        self._refuse_size(content_length)
-        async with self._database.write() as session:
-            if (earlier := await self._earlier(session, sender, wishes)) is not None:
-                return earlier
-            # A form is a little larger than its file; who has room for the one and not for the other is full.
-            await self._allow_storage(session, sender, content_length or 0)
-        path = self._data.new_incoming()
-        received = await self._receive(body, content_type, path)
-        try:
-            return await self._keep(path, received, sender, wishes)
-        except BaseException:
-            await self._data.remove(path)
-            raise
+        async def receive(path: Path) -> Video:
+            has_room, max_bytes = self._intake.has_room, self._settings.max_bytes
+            try:
+                received = await receive_file(body, content_type, "file", path, max_bytes, has_room)
+            except MultipartError as error:
+                raise GarazaError(400, "bad_form", str(error)) from error
+            return Video(path, received.name, received.size_bytes)
 
-    async def _earlier(self, session: ReadSession, sender: Sender, wishes: Wishes) -> Job | None:
-        if wishes.upload_key is None:
-            return None
-        user_id = sender.account.user_id if sender.account is not None else None
-        return await self._jobs.by_upload_key(session, wishes.upload_key, user_id=user_id, guest=sender.guest)
+        body = self._intake.patiently(body)
+        # A form is a little larger than its file; who has room for the one and not for the other is full.
+        return await self._take(receive, content_length, FORM_OVERHEAD_BYTES, sender, wishes)
 
-    async def _allow_storage(self, session: WriteSession, sender: Sender, more: int) -> None:
-        quota = self._accounts.quota
-        if sender.account is not None:
-            await quota.allow_storage(session, sender.account.user_id, more)
-        else:
-            used = await self._jobs.lock_guest_storage(session, sender.guest)
-            quota.allow_guest_storage(used, more)
-
-    def _refuse_size(self, content_length: int | None) -> None:
-        if content_length is not None and content_length > self._settings.uploads.max_bytes + FORM_OVERHEAD_BYTES:
-            raise self._too_large()
-        if not self._has_room(content_length or 0):
-            raise disk_full()
-
-    def _has_room(self, more: int = 0) -> bool:
-        return self._data.free_bytes() - more >= self._settings.uploads.min_free_bytes
-
-    def _too_large(self) -> GarazaError:
-        limit = self._settings.uploads.max_bytes
-        detail = f"Videos may have {limit / 1e9:.1f} GB at most. Film a shorter one, or in a lower resolution."
-        return GarazaError(413, "file_too_large", detail, max_bytes=limit)
-
-    async def _receive(self, body: AsyncIterator[bytes], content_type: str, path: Path) -> ReceivedFile:
-        try:
-            patient = _patiently(body, self._settings.uploads.stall_seconds)
-            max_bytes = self._settings.uploads.max_bytes
-            return await receive_file(patient, content_type, "file", path, max_bytes, self._has_room)
-        except MultipartError as error:
-            raise GarazaError(400, "bad_form", str(error)) from error
-        except TooLargeError:
-            raise self._too_large() from None
-        except DiskFullError:
-            raise disk_full() from None
-
-    async def _keep(self, path: Path, received: ReceivedFile, sender: Sender, wishes: Wishes) -> Job:
-        try:
-            source: dict[str, Any] = await self._prober.probe(path)
-        except ReconstructionFailure as failure:
-            raise unusable_video(failure) from failure
-        source["size_bytes"] = received.size_bytes
-        job_id = new_id()
-        place = self._data.upload(job_id)
-        # The file first: a row without a file would be a job that can't be done, a file without a row is swept.
-        await asyncio.to_thread(_move, path, place)
-        try:
-            job = await self._note(job_id, received, source, sender, wishes)
-        except BaseException:
-            await self._data.remove(place)
-            raise
-        if job.id != job_id:
-            await self._data.remove(place)
-        return job
-
-    async def _note(
+    async def receive_plain(
         self,
-        job_id: str,
-        received: ReceivedFile,
-        source: dict[str, Any],
+        body: AsyncIterator[bytes],
+        name: str,
+        content_length: int | None,
         sender: Sender,
         wishes: Wishes,
     ) -> Job:
-        """The row of the upload, or of the earlier one that it repeats."""
-        user_id = sender.account.user_id if sender.account is not None else None
-        name = received.name or "video"
+        """A video that is the body."""
+
+        async def receive(path: Path) -> Video:
+            async with new_file(path) as file:
+                size = await append_body(body, file, self._settings.max_bytes, self._intake.has_room)
+            return Video(path, clean_name(name), size)
+
+        body = self._intake.patiently(body)
+        return await self._take(receive, content_length, 0, sender, wishes)
+
+    async def _take(
+        self, receive: Receive, content_length: int | None, overhead: int, sender: Sender, wishes: Wishes
+    ) -> Job:
+        wishes = self._intake.admit(sender, wishes)
+        self._intake.refuse_size(content_length, overhead)
         async with self._database.write() as session:
-            await self._allow_storage(session, sender, received.size_bytes)
-            # The same upload may have been sent twice at once. The sender is locked by now, so that the other one is
-            # either here already or will find this one.
-            if (earlier := await self._earlier(session, sender, wishes)) is not None:
+            if (earlier := await self._intake.earlier(session, sender, wishes)) is not None:
                 return earlier
-            job = await self._jobs.create(
-                session,
-                job_id,
-                name,
-                source,
-                None if user_id else self._clock() + self._settings.accounts.guest_hours * 3600,
-                user_id=user_id,
-                guest=None if user_id else sender.guest,
-                upload_bytes=received.size_bytes,
-                upload_key=wishes.upload_key,
-                webhook_url=wishes.webhook_url,
-            )
-            if user_id is not None:
-                await self._accounts.activities.add(session, user_id, "upload", f"Uploaded {name}", {"job_id": job_id})
-        return job
-
-
-def _move(path: Path, place: Path) -> None:
-    path.rename(place)
-    sync_directory(place.parent)
-
-
-async def _patiently(body: AsyncIterator[bytes], stall_seconds: float) -> AsyncIterator[bytes]:
-    parts = aiter(body)
-    while True:
+            await self._intake.allow_storage(session, sender, content_length or 0)
+        path = self._data.new_incoming()
         try:
-            async with asyncio.timeout(stall_seconds):
-                part = await anext(parts)
-        except StopAsyncIteration:
-            return
-        except TimeoutError:
-            raise GarazaError(408, "upload_stalled", "The upload came to a halt. Send the file again.") from None
-        yield part
+            video = await receive(path)
+        except TooLargeError:
+            raise self._intake.too_large() from None
+        except DiskFullError:
+            raise disk_full() from None
+        try:
+            return await self._intake.keep(video, sender, wishes, Path.rename)
+        except ReconstructionFailure as failure:
+            await self._data.remove(path)
+            raise unusable_video(failure) from failure
+        except BaseException:
+            await self._data.remove(path)
+            raise
