@@ -73,6 +73,7 @@ def create_app(settings: Settings, parts: Parts | None = None) -> FastAPI:
         lifespan=_make_lifespan(parts, services, supervisor, watch, dispatcher),
         redoc_url=None,
         docs_url=None,
+        openapi_url=None,
         responses=PROBLEM_RESPONSES,
         # Its own traces would name paths, and believe everybody: see `kit.tracing`.
         telemetry={"tracing": False, "metrics": False, "logs": False},

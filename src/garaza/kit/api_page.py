@@ -10,10 +10,12 @@ import json
 from html import escape
 from typing import Any
 
-from fastapi import FastAPI
-from starlette.responses import HTMLResponse
+from fastapi import FastAPI, Request, Response
+
+from garaza.kit.documents import Document, LateDocument
 
 _POLICY = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+_ASK_AGAIN = "no-cache"
 _STYLE = """
 :root { color-scheme: light dark; font: 16px/1.5 system-ui, sans-serif }
 body { max-width: 56rem; margin: 2rem auto; padding: 0 1rem }
@@ -26,11 +28,23 @@ pre { background: #8881; padding: 0.75rem; overflow-x: auto; font-size: 0.85rem 
 
 
 def add_documentation(app: FastAPI) -> None:
-    """Serve the page at /docs."""
+    """Serve the page at /docs, and the description at /openapi.json, which FastAPI would write anew each time."""
+    page = LateDocument(lambda: Document.of(render(app.openapi()).encode(), "text/html"))
+    description = LateDocument(lambda: Document.of(_compact(app.openapi()), "application/json"))
 
-    @app.get("/docs", include_in_schema=False)
-    async def docs() -> HTMLResponse:
-        return HTMLResponse(render(app.openapi()), headers={"Content-Security-Policy": _POLICY})
+    @app.api_route("/docs", methods=["GET", "HEAD"], include_in_schema=False)
+    async def docs(request: Request) -> Response:
+        answer = (await page.get()).answer(request.headers, _ASK_AGAIN)
+        answer.headers["Content-Security-Policy"] = _POLICY
+        return answer
+
+    @app.api_route("/openapi.json", methods=["GET", "HEAD"], include_in_schema=False)
+    async def openapi(request: Request) -> Response:
+        return (await description.get()).answer(request.headers, _ASK_AGAIN)
+
+
+def _compact(description: dict[str, Any]) -> bytes:
+    return json.dumps(description, ensure_ascii=False, separators=(",", ":")).encode()
 
 
 def render(api: dict[str, Any]) -> str:

@@ -5,15 +5,12 @@ from __future__ import annotations
 import mimetypes
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
-from hashlib import sha256
 from pathlib import Path
 
 from fastapi import FastAPI, Request, Response
 
 from garaza.errors import not_found
-from garaza.kit.conditional import Validators, check_read
-from garaza.kit.content_codings import accept_encoding, choose
+from garaza.kit.documents import IDENTITY, SMALLEST, Document
 from garaza.kit.files import IMMUTABLE
 
 STATIC = Path(__file__).with_name("static")
@@ -27,18 +24,6 @@ _POLICY = (
     "manifest-src 'self'; object-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors {ancestors}"
 )
 _HOST = re.compile(r"(?:[0-9A-Za-z._-]{1,255}|\[[0-9A-Fa-f:.]{2,45}\])(?::[0-9]{1,5})?")
-_SMALLEST = 200
-"""Bytes below which compressing is not worth a header."""
-
-
-@dataclass(frozen=True, slots=True)
-class _File:
-    """A file with its encodings, all in memory: the whole page is smaller than one frame of a video."""
-
-    media_type: str
-    bodies: dict[str, bytes]
-    """By content coding; "identity" is always there."""
-    digest: str
 
 
 def policy(host: str, ancestors: Sequence[str] = ()) -> str:
@@ -61,7 +46,7 @@ def mount(app: FastAPI, ancestors: Sequence[str] = ()) -> None:
     async def page(request: Request) -> Response:
         if index is None:
             return Response("The page was not built. The API is described at /docs.\n", media_type="text/plain")
-        answer = _answer(request, index, "no-cache")
+        answer = index.answer(request.headers, "no-cache")
         answer.headers["Content-Security-Policy"] = policy(request.headers.get("host", ""), ancestors)
         return answer
 
@@ -69,7 +54,7 @@ def mount(app: FastAPI, ancestors: Sequence[str] = ()) -> None:
     async def part(name: str, request: Request) -> Response:
         if name not in parts:
             raise not_found("file")
-        answer = _answer(request, parts[name], IMMUTABLE)
+        answer = parts[name].answer(request.headers, IMMUTABLE)
         # Of a script that is run as a worker, this is the policy; anywhere else it is the page's.
         answer.headers["Content-Security-Policy"] = policy("")
         return answer
@@ -80,24 +65,13 @@ def _plain_files(folder: Path) -> list[Path]:
     return [path for path in sorted(folder.glob("*")) if path.suffix not in suffixes]
 
 
-def _load(path: Path) -> _File:
+def _load(path: Path) -> Document:
+    """With the encodings that were made of it; all in memory, as the whole page is smaller than a frame of a video."""
     content = path.read_bytes()
-    bodies = {"identity": content}
+    bodies = {}
     for coding, suffix in _ENCODINGS:
         packed = path.with_name(path.name + suffix)
-        if packed.exists() and len(content) >= _SMALLEST:
+        if packed.exists() and len(content) >= SMALLEST:
             bodies[coding] = packed.read_bytes()
     kind = mimetypes.guess_type(path.name)[0] or "application/octet-stream"
-    return _File(kind, bodies, sha256(content).hexdigest()[:32])
-
-
-def _answer(request: Request, file: _File, cache_control: str) -> Response:
-    offered = tuple(name for name, _ in _ENCODINGS if name in file.bodies)
-    coding = choose(accept_encoding(request.headers), offered).coding or "identity"
-    etag = f'"{file.digest}-{coding}"'
-    headers = {"ETag": etag, "Cache-Control": cache_control, "Vary": "Accept-Encoding"}
-    if check_read(request.headers, Validators((etag,))) is not None:
-        return Response(status_code=304, headers=headers)
-    if coding != "identity":
-        headers["Content-Encoding"] = coding
-    return Response(file.bodies[coding], media_type=file.media_type, headers=headers)
+    return Document.prepared(kind, {**bodies, IDENTITY: content})
