@@ -47,6 +47,7 @@ CHECKS = [
     response_schema_conformance,
 ]
 PLACEHOLDER = "0" * 22
+schemathesis.serializer.alias("application/offset+octet-stream", "application/octet-stream")
 
 
 @pytest.fixture(scope="module", params=["sqlite", "postgresql"])
