@@ -117,9 +117,19 @@ ROWS = [
             Panel(
                 "WebSockets",
                 {
-                    "open": f"sum(garaza_websockets{{{_OURS}}})",
-                    "following a scan": f"sum(garaza_live_listeners{{{_OURS}}})",
+                    "{{route}}": f"sum by (route) (garaza_websockets{{{_OURS}}})",
+                    "with streams": f"sum(garaza_live_connections{{{_OURS}}})",
+                    "following scans": f"sum(garaza_live_listeners{{{_OURS}}})",
                     "closed, {{code}}": f"sum by (code) (rate(garaza_websockets_closed_total{{{_OURS}}}[{_EVERY}]))",
+                },
+            ),
+            Panel(
+                "Told live, each second",
+                {
+                    "events sent": _a_second("garaza_live_events_sent_total"),
+                    "of them missed before": _a_second("garaza_live_events_replayed_total"),
+                    "too many connections": _a_second("garaza_live_refused_total"),
+                    "too slow": _a_second("garaza_live_slow_closed_total"),
                 },
             ),
         ],

@@ -27,10 +27,12 @@ from garaza.kit.asgi import AnswerHeaders
 from garaza.kit.conditional import EntityTags
 from garaza.kit.tus import TusAnswers
 from garaza.limits.stack import Limits
-from garaza.live.routes import make_router as live_routes
+from garaza.live.routes import make_router as socket_routes
+from garaza.live.streams import make_router as stream_routes
 from garaza.migrations import PACKAGE
 from garaza.observability.collectors import DiskFigures, JobMetrics
 from garaza.observability.job_figures import JobFigures
+from garaza.observability.live_figures import figures_of
 from garaza.observability.metrics import Gauge, Metrics
 from garaza.observability.routes import make_router as metrics_routes
 from garaza.observability.watch import Watch
@@ -89,16 +91,9 @@ def create_app(settings: Settings, parts: Parts | None = None) -> FastAPI:
     for router in _api(parts, services):
         # Who asks is found out before anything else, in a transaction that has ended when the route's own begins.
         app.include_router(router, dependencies=[Depends(identify)])
-    app.include_router(
-        live_routes(
-            services.hub,
-            parts.database,
-            parts.jobs,
-            services.scans.result,
-            services.accounts.identify_token,
-            settings.live,
-        )
-    )
+    live = services.live
+    app.state.live = live
+    app.include_router(socket_routes(live.service, live.ways, settings.live.auth_seconds))
     describe_webhooks(app)
     add_documentation(app)
     page.mount(app, settings.security.ancestors)
@@ -123,6 +118,7 @@ def _api(parts: Parts, services: Services) -> list[APIRouter]:
         waiting = await services.scans.process(job.id, ProcessRequest(), asker, process_key)
         return waiting.queue_position, waiting.expires_at
 
+    live = services.live
     return [
         account_routes(services.accounts),
         departure_routes(services.departures),
@@ -133,14 +129,14 @@ def _api(parts: Parts, services: Services) -> list[APIRouter]:
         room_routes(services.rooms, services.shares, parts.database, parts.data, services.removal.remove_room),
         make_shared_router(services.shares, parts.data),
         admin_routes(services.admin, parts.clock),
+        stream_routes(live.service, live.ways, live.tickets, parts.settings.live.stream_seconds),
     ]
 
 
 def _make_metrics(
     parts: Parts, services: Services, supervisor: Supervisor | None, watch: Watch, limits: Limits
 ) -> APIRouter:
-    gauges = [Gauge("garaza_live_listeners", "WebSockets that follow a scan.", lambda: services.hub.listeners)]
-    gauges += limits.figures()
+    gauges = [*figures_of(services.live), *limits.figures()]
     if supervisor is not None:
         text = "Whether the worker beside the service runs."
         gauges.append(Gauge("garaza_worker_up", text, lambda: supervisor.worker_pid is not None))
@@ -160,6 +156,8 @@ def _make_lifespan(
         async with AsyncExitStack() as ending:
             # The last one that began is the first to end.
             ending.push_async_callback(parts.database.close)
+            if parts.broadcaster is not None:
+                ending.push_async_callback(parts.broadcaster.close)
             if parts.shared_limits is not None:
                 ending.push_async_callback(parts.shared_limits.close)
             ending.push_async_callback(watch.close)
@@ -167,8 +165,7 @@ def _make_lifespan(
             # Uploads and new scales come through this process alone (`serve` holds the directory's lock), so that now,
             # before the first request, none is under way.
             await services.housekeeping.prepare()
-            services.hub.start()
-            ending.push_async_callback(services.hub.stop)
+            ending.push_async_callback(services.live.stop)
             if supervisor is not None:
                 await supervisor.start()
                 ending.push_async_callback(supervisor.stop)

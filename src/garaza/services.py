@@ -16,11 +16,10 @@ from garaza.housekeeping.lost_files import LostFiles
 from garaza.housekeeping.pressure import Pressure
 from garaza.housekeeping.removal import Removal
 from garaza.housekeeping.service import Housekeeping
-from garaza.jobs.channels import EVENTS_CHANNEL
+from garaza.jobs.newsreader import Newsreader
 from garaza.jobs.upkeep import JobUpkeep
-from garaza.kit.changes import changes_of
 from garaza.kit.signing_keys import SigningKeys
-from garaza.live.hub import Hub
+from garaza.live.parts import Live, make_live
 from garaza.machines.service import MachineService
 from garaza.rooms.service import RoomService
 from garaza.rooms.share_tokens import ShareTokens
@@ -51,7 +50,7 @@ class Services:
     housekeeping: Housekeeping
     departures: Departures
     admin: AdminService
-    hub: Hub
+    live: Live
     deliverer: Deliverer
 
 
@@ -82,6 +81,7 @@ def make_services(parts: Parts, worker_pid: Callable[[], int | None] | None = No
     )
     machines = MachineService(database, clock)
     oversight = Oversight()
+    news = Newsreader(clock, in_order=database.dialect == "sqlite")
     upkeep = JobUpkeep(clock, parts.webhooks.on_end)
     rooms = RoomService(database, data, parts.jobs, accounts.quota, accounts.activities, clock)
     share_tokens = ShareTokens(make_share_keys(settings, data, clock), clock)
@@ -103,11 +103,11 @@ def make_services(parts: Parts, worker_pid: Callable[[], int | None] | None = No
             "links to rooms": shares.purge,
             "seen signatures": machines.forget_nonces,
             "webhooks": parts.webhooks.forget_old,
+            "scans that are gone": news.forget_departures,
         },
         UploadUpkeep(database, data, clock),
     )
     departures = Departures(database, accounts, oversight, parts.jobs, upkeep, rooms, housekeeping.soon)
-    hub = Hub(database, parts.jobs, changes_of(database, EVENTS_CHANNEL, settings.live.poll_seconds))
     admin = AdminService(
         database,
         accounts,
@@ -123,27 +123,32 @@ def make_services(parts: Parts, worker_pid: Callable[[], int | None] | None = No
         components={} if worker_pid is None else {"worker": lambda: _resident_bytes(worker_pid())},
         caches=[],
     )
+    scans = ScanService(
+        database,
+        data,
+        parts.jobs,
+        accounts,
+        parts.webhooks,
+        removal,
+        compress=settings.compression.keep_compressed,
+    )
+    changes = parts.event_changes()
+    live = make_live(
+        settings.live, database, parts.jobs, news, changes, scans.result, accounts, keys, clock, parts.shared_limits
+    )
     return Services(
         keys=keys,
         accounts=accounts,
         machines=machines,
         uploads=UploadService(settings.uploads, data, database, intake),
         resumable_uploads=ResumableUploads(settings.uploads, data, database, parts.jobs, intake, clock),
-        scans=ScanService(
-            database,
-            data,
-            parts.jobs,
-            accounts,
-            parts.webhooks,
-            removal,
-            compress=settings.compression.keep_compressed,
-        ),
+        scans=scans,
         rooms=rooms,
         shares=shares,
         removal=removal,
         housekeeping=housekeeping,
         departures=departures,
         admin=admin,
-        hub=hub,
+        live=live,
         deliverer=Deliverer(database, parts.webhooks, keys, settings.webhooks, clock),
     )

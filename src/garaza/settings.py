@@ -370,9 +370,16 @@ class MonitoringSettings(BaseModel):
 
 
 class LiveSettings(BaseModel):
-    """WebSockets."""
+    """WebSockets and streams of events."""
 
-    max_sockets: Annotated[int, Field(ge=1, le=100_000)] = 2000
+    max_sockets: Annotated[int, Field(ge=1, le=100_000)] = 5000
+    """Of both together, in one process."""
+    max_sockets_per_user: Annotated[int, Field(ge=1, le=100_000)] = 50
+    """Of one account, or of guests at one address."""
+    send_seconds: Annotated[float, Field(gt=0, le=600)] = 30
+    """A client that takes nothing of what it is sent for so long is closed."""
+    stream_seconds: Annotated[float, Field(gt=0, le=86_400)] = 3600
+    """How long a stream of server-sent events lasts, before the client has to connect again."""
     ping_seconds: Annotated[float, Field(gt=0, le=300)] = 20
     auth_seconds: Annotated[float, Field(gt=0, le=60)] = 10
     """How long a client may take to say who it is, where that matters."""

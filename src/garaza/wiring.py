@@ -11,14 +11,16 @@ from sqlalchemy import URL, make_url
 
 from garaza.accounts.tokens import LEEWAY_SECONDS
 from garaza.jobs.celery_queue import CeleryQueue, make_celery
-from garaza.jobs.channels import QUEUE_CHANNEL
+from garaza.jobs.channels import EVENTS_CHANNEL, QUEUE_CHANNEL
 from garaza.jobs.database_queue import DatabaseQueue
 from garaza.jobs.queue import Dispatcher
+from garaza.jobs.repository import COMMITTED
 from garaza.jobs.run_job import JobRunner, Reconstruct
 from garaza.jobs.service import JobService
 from garaza.jobs.supervisor import Supervisor
 from garaza.jobs.sweeper import Sweeper
-from garaza.kit.changes import changes_of
+from garaza.kit.broadcast import AnyOf, BroadcastChanges, Broadcaster
+from garaza.kit.changes import Changes, changes_of
 from garaza.kit.clock import Clock, system_clock
 from garaza.kit.database import Database, PoolOptions, sqlite_url
 from garaza.kit.limiting.attempts import Attempts, MemoryAttempts, Patience
@@ -31,6 +33,8 @@ from garaza.settings import DatabaseSettings, JobSettings, RateLimitSettings, Se
 from garaza.webhooks.service import WebhookService
 
 T = TypeVar("T")
+
+_BROADCAST_CHANNEL = "garaza:events"
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +52,14 @@ class Parts:
     """What the supervisor starts, before its arguments."""
     shared_limits: SharedStore | None = None
     """Where processes count together. None: each by itself."""
+    broadcaster: Broadcaster | None = None
+    """Tells other processes of events, beside the database."""
+
+    def event_changes(self) -> Changes:
+        """What wakes those who wait for events."""
+        changes = changes_of(self.database, EVENTS_CHANNEL, self.settings.live.poll_seconds)
+        url = _secret(self.settings.redis.url)
+        return changes if url is None else AnyOf([changes, BroadcastChanges(url, _BROADCAST_CHANNEL)])
 
     def runner(self) -> JobRunner:
         """Runs claims in child processes."""
@@ -136,8 +148,12 @@ def make_parts(settings: Settings, clock: Clock = system_clock) -> Parts:
     webhooks = WebhookService(settings.webhooks, clock)
     jobs = JobService(settings.jobs, clock, webhooks.on_end)
     redis_url = _secret(settings.redis.url)
-    shared_limits = None if redis_url is None else SharedStore(redis_url)
-    return Parts(settings, data, database, jobs, webhooks, clock, shared_limits=shared_limits)
+    if redis_url is None:
+        return Parts(settings, data, database, jobs, webhooks, clock)
+    broadcaster = Broadcaster(redis_url, _BROADCAST_CHANNEL)
+    database.committed = lambda info: broadcaster.tell() if COMMITTED in info else None
+    shared_limits = SharedStore(redis_url)
+    return Parts(settings, data, database, jobs, webhooks, clock, shared_limits=shared_limits, broadcaster=broadcaster)
 
 
 def make_attempts(settings: RateLimitSettings, shared: SharedStore | None) -> Attempts | None:

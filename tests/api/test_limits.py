@@ -67,7 +67,7 @@ async def test_what_looks_at_a_password_is_limited_as_that_and_nothing_else(whol
 
 async def test_each_row_of_the_table_means_something(whole: Whole) -> None:
     coming = {"/api/furniture/search"}
-    elsewhere = {"/", "/page/**", "/docs**", "/openapi.json", "/ws/{}"}
+    elsewhere = {"/", "/page/**", "/docs**", "/openapi.json", "/ws", "/ws/{}"}
     for methods, path, call in TABLE:
         if path not in coming | elsewhere:
             assert any(
@@ -94,6 +94,9 @@ async def test_each_row_of_the_table_means_something(whole: Whole) -> None:
         ("GET", "/api/shared/token", Rate.GENERAL, Time.GENERAL, Place.REQUESTS),
         ("GET", "/api/status/id", Rate.POLLING, Time.GENERAL, Place.REQUESTS),
         ("WEBSOCKET", "/ws/id", Rate.POLLING, Time.NONE, Place.NONE),
+        ("WEBSOCKET", "/ws", Rate.POLLING, Time.NONE, Place.NONE),
+        ("GET", "/api/events", Rate.POLLING, Time.NONE, Place.NONE),
+        ("POST", "/api/live/ticket", Rate.POLLING, Time.GENERAL, Place.REQUESTS),
         ("POST", "/api/furniture/search", Rate.SEARCH, Time.GENERAL, Place.REQUESTS),
         ("GET", "/api/result/id", Rate.GENERAL, Time.HEAVY, Place.HEAVY),
         ("POST", "/api/process/id", Rate.GENERAL, Time.HEAVY, Place.REQUESTS),

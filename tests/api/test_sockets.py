@@ -3,77 +3,14 @@
 from __future__ import annotations
 
 import json
-import secrets
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
-from dataclasses import dataclass
-from typing import Any
+from contextlib import suppress
 
 import pytest
 from websockets.exceptions import ConnectionClosed
-from websockets.sync.client import ClientConnection, connect
 
-from tests.accounts.house import PASSWORD
+from tests.live.clients import Account, read_all, refused, register, socket
 from tests.service.fixtures import StartServer
 from tests.service.harness import PATIENCE_SECONDS, Server
-
-
-@dataclass(frozen=True)
-class Account:
-    server: Server
-    token: str
-
-    @property
-    def headers(self) -> dict[str, str]:
-        return {"Authorization": f"Bearer {self.token}"}
-
-    @property
-    def message(self) -> str:
-        return json.dumps({"type": "auth", "token": self.token})
-
-    def upload(self) -> str:
-        form = {"file": ("room.mp4", self.server.clip)}
-        answer = self.server.client.post("/api/upload", files=form, headers=self.headers)
-        assert answer.status_code == 200, answer.text
-        job_id: str = answer.json()["job_id"]
-        return job_id
-
-    def process(self, job_id: str) -> None:
-        answer = self.server.client.post(f"/api/process/{job_id}", headers=self.headers)
-        assert answer.status_code == 200, answer.text
-
-
-def register(server: Server) -> Account:
-    name = secrets.token_hex(8)
-    body = {"email": f"{name}@example.com", "username": name, "password": PASSWORD}
-    answer = server.client.post("/api/auth/register", json=body)
-    assert answer.status_code == 200, answer.text
-    return Account(server, answer.json()["access_token"])
-
-
-@contextmanager
-def socket(server: Server, job_id: str, headers: dict[str, str] | None = None) -> Iterator[ClientConnection]:
-    address = f"{server.address.replace('http', 'ws', 1)}/ws/{job_id}"
-    with connect(address, additional_headers=headers, max_size=1 << 20) as connection:
-        yield connection
-
-
-def read_all(connection: ClientConnection) -> tuple[list[dict[str, Any]], int]:
-    """All messages to the end, and the code that it was closed with."""
-    messages = []
-    with pytest.raises(ConnectionClosed) as closed:
-        while True:
-            messages.append(json.loads(connection.recv(timeout=PATIENCE_SECONDS)))
-    assert closed.value.rcvd is not None, "closed, not cut"
-    return messages, closed.value.rcvd.code
-
-
-def refused(connection: ClientConnection) -> tuple[str, int]:
-    """Why, by the one message before it was closed, and the code."""
-    (message,), code = read_all(connection)
-    assert message["type"] == "error"
-    assert message["data"]["message"]
-    return message["data"]["reason"], code
 
 
 @pytest.fixture(scope="module")
@@ -156,10 +93,13 @@ def test_a_token_in_the_address_opens_nothing(start_server: StartServer) -> None
     server = start_server(GARAZA_LIVE__AUTH_SECONDS="0.2")
     anna = register(server)
     job_id = anna.upload()
-    for query in (f"?token={anna.token}", f"?access_token={anna.token}", ""):
+    for query in (f"?token={anna.token}", f"?access_token={anna.token}"):
         with socket(server, f"{job_id}{query}") as connection:
-            # Nobody says anything, and isn't waited for for ever.
-            assert refused(connection) == ("not_authenticated", 4401)
+            assert refused(connection) == ("token_in_address", 4401)
+            assert connection.close_reason == "token_in_address"
+    with socket(server, job_id) as connection:
+        # Nobody says anything, and isn't waited for for ever.
+        assert refused(connection) == ("not_authenticated", 4401)
 
 
 def test_a_token_that_was_signed_out_is_refused(server: Server) -> None:

@@ -79,6 +79,10 @@ BUDGETS = {
     "GET /api/jobs/{job_id}/video": ONE_ROW,
     "HEAD /api/jobs/{job_id}/video": ONE_ROW,
     "WS /ws/{job_id}": Budget(reads=8),
+    # One's scans, and what was missed of them: events, and those that are gone.
+    "WS /ws": Budget(reads=8),
+    "GET /api/events": Budget(reads=8),
+    "POST /api/live/ticket": Budget(reads=1),
     # Rooms
     "GET /api/rooms": Budget(reads=3),
     "POST /api/rooms": Budget(reads=9, writes=3),

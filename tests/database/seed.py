@@ -78,7 +78,10 @@ class Rows:
 
     def __init__(self, size: Size) -> None:
         self.size = size
+        self._owners: dict[int, int | None] = {}
         self._random = random.Random(7)
+        self._owners: dict[int, int | None] = {}
+        """Of the jobs, as events say it too."""
 
     def all(self, only: Collection[str] | None = None) -> Filling:
         """`only`: of these tables."""
@@ -174,10 +177,11 @@ class Rows:
             created = self._ago(days)
             asked = None if state == "uploaded" else created + 60
             ended = state in {"completed", "failed", "cancelled"}
+            owner = self._owners[number] = None if guest else self._user()
             yield {
                 "id": job_id(number),
                 "state": state,
-                "user_id": None if guest else self._user(),
+                "user_id": owner,
                 "guest": f"{number % 50 if number % 3 else 0:064x}" if guest else None,
                 "created_at": created,
                 "expires_at": NOW - 60 if number % 100 == 9 else created + (3650 if days == 300 else days) * DAY,
@@ -226,10 +230,15 @@ class Rows:
         for number in range(5 * self.size.jobs):
             yield {
                 "job_id": job_id(1 + number % self.size.jobs),
+                "user_id": self._owners.get(1 + number % self.size.jobs),
                 "kind": "progress",
                 "data": json.dumps(DONE),
                 "at": NOW - DAY,
             }
+
+    def job_departures(self) -> Iterator[dict[str, Any]]:
+        for number in range(1, self.size.jobs // 2):
+            yield {"id": number, "job_id": f"{number:022d}", "user_id": self._user(), "at": self._ago(31)}
 
     def job_files(self) -> Iterator[dict[str, Any]]:
         for number in range(1, self.size.jobs + 1):

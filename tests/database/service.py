@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import logging
 import shutil
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -13,10 +14,11 @@ from urllib.parse import quote
 
 import httpx2
 from pydantic import SecretStr
-from sqlalchemy import URL
+from sqlalchemy import URL, func, select
 
 from garaza.app import create_app
 from garaza.jobs.claims import Claim
+from garaza.jobs.models import JobEvent
 from garaza.jobs.run_job import file_rows
 from garaza.jobs.upkeep import JobUpkeep
 from garaza.kit.ids import new_id
@@ -117,6 +119,7 @@ class Service:
         await self.client.aclose()
         self.services.accounts.close()
         self.app.state.accounts.close()
+        await self.app.state.live.stop()
         await self.database.close()
 
     # Calls -------------------------------------------------------------------------------------------------------
@@ -148,17 +151,45 @@ class Service:
         return Person(answer["user"]["id"], name, answer["access_token"])
 
     async def follow(self, job_id: str, who: Person | None) -> list[dict[str, Any]]:
-        """What a WebSocket says until it is closed."""
+        """What the WebSocket of a scan says until it is closed."""
+        return await self._socket("WS /ws/{job_id}", f"/ws/{job_id}", b"last_event_id=0", who, lambda _said: True)
+
+    async def follow_all(self, who: Person) -> list[dict[str, Any]]:
+        """What the WebSocket of all scans says first, and of what was missed."""
+        last = await self._last_event_of(who)
+        query = b"last_event_id=%d" % max(0, last - 100)
+
+        def wants_more(said: list[dict[str, Any]]) -> bool:
+            return json.loads(said[-1].get("text", "{}")).get("event_id") != last
+
+        return await self._socket("WS /ws", "/ws", query, who, wants_more)
+
+    async def _last_event_of(self, who: Person) -> int:
+        async with self.database.read() as session:
+            return await session.scalar(select(func.max(JobEvent.id)).where(JobEvent.user_id == who.id)) or 0
+
+    async def _socket(
+        self,
+        route: str,
+        path: str,
+        query: bytes,
+        who: Person | None,
+        wants_more: Callable[[list[dict[str, Any]]], bool],
+    ) -> list[dict[str, Any]]:
         sent: list[dict[str, Any]] = []
         first = [{"type": "websocket.connect"}]
+        enough = asyncio.Event()
 
         async def receive() -> dict[str, Any]:
-            if not first:
-                await asyncio.Event().wait()
-            return first.pop()
+            if first:
+                return first.pop()
+            await enough.wait()
+            return {"type": "websocket.disconnect", "code": 1000}
 
         async def send(message: Any) -> None:
             sent.append(dict(message))
+            if not wants_more(sent):
+                enough.set()
 
         headers = [(b"authorization", f"Bearer {who.token}".encode())] if who else []
         scope = {
@@ -166,10 +197,10 @@ class Service:
             "asgi": {"version": "3.0"},
             "http_version": "1.1",
             "scheme": "ws",
-            "path": f"/ws/{job_id}",
-            "raw_path": f"/ws/{job_id}".encode(),
+            "path": path,
+            "raw_path": path.encode(),
             "root_path": "",
-            "query_string": b"last_event_id=0",
+            "query_string": query,
             "headers": headers,
             "client": ("127.0.0.1", 1),
             "server": ("garaza.test", 80),
@@ -179,7 +210,7 @@ class Service:
         self.recorder.who = who.name if who else "guest"
         before = len(self.recorder.statements)
         await self.app(scope, receive, send)
-        self.calls.append(Call("WS /ws/{job_id}", self.recorder.who, {}, tuple(self.recorder.statements[before:])))
+        self.calls.append(Call(route, self.recorder.who, {}, tuple(self.recorder.statements[before:])))
         return sent
 
     # Scans without their work ------------------------------------------------------------------------------------

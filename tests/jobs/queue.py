@@ -86,7 +86,8 @@ class Queue:
         return (await self.get(job_id)).state
 
     async def kinds(self, job_id: str) -> list[str]:
-        return [event.kind for event in await self.read(self.jobs.events_after, 0, 1000, job_id)]
+        """What has happened to it since it was uploaded."""
+        return [event.kind for event in await self.read(self.jobs.events_after, 0, 1000, job_id)][1:]
 
     async def outcomes(self, job_id: str) -> list[tuple[int, str | None]]:
         """Number and outcome of each attempt, the first one first."""

@@ -61,7 +61,7 @@ class Model:
     version: str | None = None
     deleted: bool = False
     gone: bool = False
-    events: list[str] = field(default_factory=list)
+    events: list[str] = field(default_factory=lambda: ["uploaded"])
     outcomes: list[str | None] = field(default_factory=list)
     ends: int = 0
 
@@ -194,6 +194,7 @@ class LifeCycle(RuleBasedStateMachine):
         assert self.write(self.service.mark_deleted, job_id) is not model.deleted
         if model.state in {JobState.QUEUED, JobState.RUNNING}:
             self.stop(model)
+        model.events.append("deleted")
         model.deleted = True
 
     @staticmethod
@@ -395,9 +396,10 @@ class LifeCycle(RuleBasedStateMachine):
                 if event in AFTER:
                     assert AFTER[event] in LEGAL[state], (events, event)
                     state = AFTER[event]
-                else:
+                elif event not in {"uploaded", "deleted"}:
                     assert state is JobState.RUNNING
             assert events.count("completed") <= 1
+            assert not {"uploaded", "deleted"} & set(events[1:-1]), "the first and the last"
 
     def check_attempts(self, outcomes: dict[str, list[Any]]) -> None:
         for job_id, model in self.models.items():

@@ -5,43 +5,54 @@ from __future__ import annotations
 import pytest
 
 from garaza.jobs.news import LOOK_BACK, Mark
+from garaza.jobs.newsreader import Newsreader
 from tests.jobs.queue import FAILURE, Queue
 
 pytestmark = pytest.mark.anyio
 
 
+def reader_of(queue: Queue) -> Newsreader:
+    return Newsreader(queue.clock, in_order=queue.database.dialect == "sqlite")
+
+
+async def read_on(queue: Queue, mark: Mark) -> tuple[list[str], Mark]:
+    """The jobs that something has happened to since, once for each time, and the mark for next time."""
+    reader = reader_of(queue)
+    found = await queue.read(reader.since, mark)
+    return [news.job_id for news in found], reader.moved(mark, [news.id for news in found])
+
+
 async def test_news_are_of_jobs_that_something_has_happened_to_since(queue: Queue) -> None:
     old, new = await queue.add(), await queue.add()
-    mark = await queue.read(queue.jobs.news_mark)
-    _, mark = await queue.read(queue.jobs.news_since, mark)
-    assert await queue.read(queue.jobs.news_since, mark) == (set(), mark)
+    mark = await queue.read(reader_of(queue).mark)
+    assert await read_on(queue, mark) == ([], mark)
     await queue.write(queue.jobs.cancel, new)
-    found, mark = await queue.read(queue.jobs.news_since, mark)
-    assert found == {new}
+    found, mark = await read_on(queue, mark)
+    assert found == [new]
     await queue.write(queue.jobs.cancel, old)
-    assert (await queue.read(queue.jobs.news_since, mark))[0] == {old}
+    assert (await read_on(queue, mark))[0] == [old]
 
 
 # On SQLite writers come one after the other.
 @pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
 async def test_an_event_that_is_committed_after_later_ones_is_not_missed(queue: Queue) -> None:
     slow, fast = await queue.add(), await queue.add()
-    mark = (await queue.read(queue.jobs.news_since, await queue.read(queue.jobs.news_mark)))[1]
+    mark = await queue.read(reader_of(queue).mark)
     async with queue.database.write() as session:
         await queue.jobs.cancel(session, slow)
         await queue.write(queue.jobs.cancel, fast)
-        found, mark = await queue.read(queue.jobs.news_since, mark)
-        assert found == {fast}
-        began_late = await queue.read(queue.jobs.news_mark)
-    assert (await queue.read(queue.jobs.news_since, mark))[0] == {slow}
-    assert slow in (await queue.read(queue.jobs.news_since, began_late))[0]
+        found, mark = await read_on(queue, mark)
+        assert found == [fast]
+        began_late = await queue.read(reader_of(queue).mark)
+    assert (await read_on(queue, mark))[0] == [slow]
+    assert (await read_on(queue, began_late))[0] == [slow]
 
 
 async def test_events_of_one_job_are_in_the_order_in_which_they_become_visible(queue: Queue) -> None:
     job_id = await queue.add()
     await queue.write(queue.jobs.fail, await queue.claimed(), FAILURE, permanent=True)
     events = await queue.read(queue.jobs.events_after, 0, 10, job_id)
-    assert [event.kind for event in events] == ["queued", "running", "failed"]
+    assert [event.kind for event in events] == ["uploaded", "queued", "running", "failed"]
     later = await queue.read(queue.jobs.events_after, events[0].id, 10, job_id)
     assert [event.id for event in later] == [event.id for event in events[1:]]
     assert (await queue.read(queue.jobs.latest_event, job_id)).id == events[-1].id

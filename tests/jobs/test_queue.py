@@ -336,8 +336,9 @@ async def test_stages_and_log_lines_are_kept_in_their_order_with_the_attempt(que
     )
     assert await queue.write(queue.jobs.renew, claim, Report({"stage": "depth", "progress": 30}, notes))
     events = await queue.read(queue.jobs.events_after, 0, 100, job_id)
-    assert [event.kind for event in events] == ["queued", "running", "stage", "log", "stage", "progress"]
-    assert events[3].data["text"] == "12 of 12 pictures chosen"
+    kinds = ["uploaded", "queued", "running", "stage", "log", "stage", "progress"]
+    assert [event.kind for event in events] == kinds
+    assert events[4].data["text"] == "12 of 12 pictures chosen"
     assert [event.id for event in events] == sorted(event.id for event in events)
     (attempt,) = await queue.read(queue.jobs.attempts_of, job_id)
     assert attempt.stage == "depth"

@@ -214,11 +214,11 @@ async def test_slow_requests_are_told_of_once_more(database: Database, lines: Li
 def test_sockets_are_counted_while_they_are_open_and_told_of_when_they_end(lines: Lines) -> None:
     traffic = Traffic()
     with TestClient(_watched(traffic=traffic)).websocket_connect("/ws/anna") as socket:
-        assert traffic.sockets == 1
+        assert traffic.sockets == {"/ws/{name}": 1}
         socket.receive_text()
         socket.send_text("bye")
         assert socket.receive()["type"] == "websocket.close"
-    assert traffic.sockets == 0
+    assert traffic.sockets == {"/ws/{name}": 0}
     assert traffic.sockets_closed == {("/ws/{name}", 4404): 1}
     (line,) = lines.of("garaza.access")
     assert (line["method"], line["route"], line["status"], line["bytes"]) == ("WS", "/ws/{name}", 4404, 5)

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 import yaml
 
 from garaza.jobs.states import JobState
 from garaza.reconstruction.failures import ReconstructionFailure
+from tests.service.fixtures import NewDatabase
 from tests.service.harness import Server, eventually
 from tools import dashboards
 
@@ -21,8 +24,21 @@ _ADDED = {"instance", "job", "le"}
 
 
 @pytest.fixture(scope="module")
-def figures(server: Server) -> str:
-    """Of a service that has done something of everything."""
+def figures(
+    tmp_path_factory: pytest.TempPathFactory, template: Path, clip: bytes, new_database: NewDatabase
+) -> Iterator[str]:
+    """Of a service that has done something of everything, once. The one that other tests share has done more, as soon
+    as one of their files comes before this one.
+    """
+    place = tmp_path_factory.mktemp("figures")
+    server = Server(place / "data", place / "control", template, clip, **new_database())
+    try:
+        yield _figures_of(server)
+    finally:
+        server.stop()
+
+
+def _figures_of(server: Server) -> str:
     server.client.get("/metrics")
     job_id = server.new_scan()
     (server.control / f"{job_id}.fail").write_text("too_dark")
@@ -32,9 +48,13 @@ def figures(server: Server) -> str:
     with server.socket(finished) as socket:
         for _ in socket:
             pass
-    # The server's end of it may take a moment longer.
-    eventually(lambda: "garaza_websockets_closed_total{" in server.client.get("/metrics").text, "it is counted")
-    return server.client.get("/metrics").text
+
+    def counted() -> str | None:
+        # The server's end of it may take a moment longer.
+        text = server.client.get("/metrics").text
+        return text if "garaza_websockets_closed_total{" in text else None
+
+    return eventually(counted, "it is counted")
 
 
 def _names(figures: str) -> set[str]:

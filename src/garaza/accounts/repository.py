@@ -90,6 +90,19 @@ class AccountRepository:
         row = (await session.execute(_IDENTITY, values)).first()
         return None if row is None else Identity(*row)
 
+    async def logins_there(self, session: ReadSession, session_ids: list[str], now: float) -> set[str]:
+        """Of these logins, those that somebody may still use."""
+        good = (
+            LoginSession.revoked_at.is_(None),
+            LoginSession.expires_at > now,
+            User.is_active,
+            User.deleted_at.is_(None),
+        )
+        mine = (
+            select(LoginSession.id).join(User, User.id == LoginSession.user_id).where(LoginSession.id.in_(session_ids))
+        )
+        return set(await session.scalars(mine.where(*good)))
+
     async def add(self, session: WriteSession, user: User) -> None:
         """Raises:
         IntegrityError: its name is taken; see `taken_name`.

@@ -23,7 +23,7 @@ from garaza.accounts.principal import Principal
 from garaza.accounts.profile import ProfileService
 from garaza.accounts.quota import Quota, StorageMeter, day_of
 from garaza.accounts.repository import AccountRepository, Identity, taken_name
-from garaza.accounts.tokens import AccessTokens, InvalidTokenError, Keys, RefreshToken
+from garaza.accounts.tokens import AccessTokens, Claims, InvalidTokenError, Keys, RefreshToken
 from garaza.errors import GarazaError, changed_meanwhile, not_found
 from garaza.kit.clock import Clock
 from garaza.kit.database import Database, ReadSession, WriteSession
@@ -190,6 +190,14 @@ class AccountService:
             claims = self._tokens.read(token)
         except InvalidTokenError:
             raise _not_signed_in("invalid_token") from None
+        return await self.identify(claims)
+
+    async def identify(self, claims: Claims) -> Principal:
+        """The same of what a token said that was verified before.
+
+        Raises:
+            GarazaError: as `identify_token`.
+        """
         async with self._database.read() as session:
             found = await self._accounts.identity(session, claims.user_id, claims.session_id, claims.jti)
         if found is None or found.ended or found.session_expires_at <= self.clock():
@@ -197,6 +205,11 @@ class AccountService:
         if not found.is_active:
             raise _inactive()
         return _principal(found, claims.session_id, claims.jti, claims.expires_at)
+
+    async def logins_there(self, session_ids: list[str]) -> set[str]:
+        """Of these logins, those that have not ended; one query, in a transaction of its own."""
+        async with self._database.read() as session:
+            return await self._accounts.logins_there(session, session_ids, self.clock())
 
     async def confirm_password(self, user_id: int, password: str) -> None:
         """Whether it is really the owner who asks for something that can't be undone. Hashes: call it before a

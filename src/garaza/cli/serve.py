@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 import typer
 
 from garaza.cli.common import DataDir, configure_logging, data_errors_told, load_settings, refuse
-from garaza.cli.listening import CannotListen, listen
+from garaza.cli.listening import CannotListen, listen, raise_open_files
 
 if TYPE_CHECKING:
     from garaza.settings import Settings
@@ -41,6 +41,7 @@ def run_service(settings: Settings, parts: Parts | None = None) -> None:
     from garaza.app import create_app, prepare  # noqa: PLC0415
     from garaza.cli.announcing_server import AnnouncingServer  # noqa: PLC0415
     from garaza.cli.bounded_http import BoundedHttp  # noqa: PLC0415
+    from garaza.cli.bounded_sockets import BoundedSockets  # noqa: PLC0415
     from garaza.cli.descriptors import raise_limit  # noqa: PLC0415
     from garaza.jobs.celery_queue import CeleryMissingError  # noqa: PLC0415
     from garaza.kit.signing_keys import SigningKeysError  # noqa: PLC0415
@@ -84,7 +85,9 @@ def run_service(settings: Settings, parts: Parts | None = None) -> None:
     config = uvicorn.Config(
         app,
         http=BoundedHttp,
-        ws="websockets-sansio",
+        ws=BoundedSockets,
+        # Messages are short, and what compressing them needs is more than all else that a connection needs.
+        ws_per_message_deflate=False,
         ws_max_size=1 << 16,
         ws_ping_interval=settings.live.ping_seconds,
         ws_ping_timeout=settings.live.ping_seconds,
@@ -98,7 +101,8 @@ def run_service(settings: Settings, parts: Parts | None = None) -> None:
     # would look like a crash.
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, _end)
-    AnnouncingServer(config, _address(settings.server.host, listener)).run(sockets=[listener])
+    raise_open_files()
+    AnnouncingServer(config, _address(settings.server.host, listener), app.state.live.end_all).run(sockets=[listener])
 
 
 def _end(_number: int, _frame: FrameType | None) -> NoReturn:

@@ -79,4 +79,6 @@ async def work(parts: Parts, owner: str, *, supervised: bool) -> None:
     try:
         await worker_.run()
     finally:
+        if parts.broadcaster is not None:
+            await parts.broadcaster.close()
         await parts.database.close()

@@ -133,13 +133,33 @@ class JobEvent(Base):
     """Something that happened to a job, in order. Clients catch up from any of them."""
 
     __tablename__ = "job_events"
-    __table_args__ = (Index("ix_job_events_job_id_id", "job_id", "id"), {"sqlite_autoincrement": True})
+    __table_args__ = (
+        Index("ix_job_events_job_id_id", "job_id", "id"),
+        # What an account has missed, whichever of its jobs it is of.
+        partial_index("ix_job_events_user_id_id", "user_id", "id", where="user_id IS NOT NULL"),
+        {"sqlite_autoincrement": True},
+    )
 
     id: Mapped[int] = mapped_column(Sequence, primary_key=True, autoincrement=True)
     job_id: Mapped[str] = mapped_column(ForeignKey("jobs.id", ondelete="CASCADE"))
+    user_id: Mapped[int | None] = mapped_column(Sequence)
+    """Whose the job is, which never changes: said here once more for the index."""
     kind: Mapped[str] = mapped_column(String(16))
-    """queued, running, retrying, stage, progress, log, completed, failed or cancelled."""
+    """uploaded, queued, running, retrying, stage, progress, log, completed, failed, cancelled or deleted."""
     data: Mapped[dict[str, Any]] = mapped_column(JSON)
+    at: Mapped[float] = mapped_column(Seconds)
+
+
+class JobDeparture(Base):
+    """That an account's job was deleted: the last of its events, which outlives the row for those who were away."""
+
+    __tablename__ = "job_departures"
+    __table_args__ = (Index("ix_job_departures_user_id_id", "user_id", "id"), Index("ix_job_departures_at", "at"))
+
+    id: Mapped[int] = mapped_column(Sequence, primary_key=True, autoincrement=False)
+    """The event's."""
+    job_id: Mapped[str] = mapped_column(String(22))
+    user_id: Mapped[int] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"))
     at: Mapped[float] = mapped_column(Seconds)
 
 

@@ -10,11 +10,25 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 _PATIENCE_SECONDS = 90.0
 """An id that hasn't turned up by then was drawn by a transaction that was rolled back, or is of a deleted job."""
 LOOK_BACK = 500
 """So many ids are looked out for at most; a reader begins so far below the largest one, for those missing there."""
+
+
+@dataclass(frozen=True, slots=True)
+class News:
+    """Something that happened to a job, as listeners are told of it."""
+
+    id: int
+    job_id: str
+    user_id: int | None
+    """Whose the job is; None: a guest's."""
+    kind: str
+    """As `JobEvent.kind`."""
+    data: dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,5 +51,11 @@ class Mark:
             for skipped in range(max(last + 1, number - LOOK_BACK), number):
                 missing[skipped] = now
             last = number
+        if not missing:
+            return Mark(last)
         newest = sorted(missing)[-LOOK_BACK:]
         return Mark(last, {number: missing[number] for number in newest})
+
+    def has_passed(self, number: int) -> bool:
+        """Whether the event of this id was seen, if there is one."""
+        return number <= self.last and number not in self.missing

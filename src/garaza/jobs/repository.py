@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import Any, TypeVarTuple
+from typing import Any
 
 from sqlalchemy import (
     CTE,
     BigInteger,
     ColumnElement,
-    Row,
     ScalarSelect,
     Select,
     Table,
@@ -29,7 +28,7 @@ from sqlalchemy.orm import aliased
 from sqlalchemy.sql.dml import ReturningUpdate
 
 from garaza.jobs.channels import EVENTS_CHANNEL, QUEUE_CHANNEL
-from garaza.jobs.models import Job, JobAttempt, JobEvent, JobFile
+from garaza.jobs.models import Job, JobAttempt, JobDeparture, JobEvent, JobFile
 from garaza.jobs.states import LEGAL, JobState
 from garaza.kit.database import ReadSession, WriteSession
 from garaza.kit.models import Base, unindexed
@@ -40,8 +39,10 @@ from garaza.kit.pagination import Page, Paging, read_page
 JOB: Table = Base.metadata.tables[Job.__tablename__]
 ATTEMPT: Table = Base.metadata.tables[JobAttempt.__tablename__]
 EVENT: Table = Base.metadata.tables[JobEvent.__tablename__]
+DEPARTURE: Table = Base.metadata.tables[JobDeparture.__tablename__]
 
-Ts = TypeVarTuple("Ts")
+COMMITTED = "events"
+"""In `session.info`: that events were written, for whoever tells others after the commit."""
 
 _CLAIMABLE_KINDS = {"queued", "retrying"}
 
@@ -118,6 +119,9 @@ class JobRepository:
         return await self._update(session, and_(Job.id == job_id, _THERE), {"deleted_at": now, "upload_key": None})
 
     async def delete(self, session: WriteSession, job_id: str) -> bool:
+        gone = (EVENT.c.job_id == job_id, EVENT.c.kind == "deleted", EVENT.c.user_id.is_not(None))
+        last = select(EVENT.c.id, EVENT.c.job_id, EVENT.c.user_id, EVENT.c.at).where(*gone)
+        await session.execute(insert(DEPARTURE).from_select(["id", "job_id", "user_id", "at"], last))
         marked = and_(Job.id == job_id, Job.deleted_at.is_not(None))
         return (await session.execute(delete(Job).where(marked).returning(Job.id))).first() is not None
 
@@ -310,7 +314,8 @@ class JobRepository:
         Those rows are locked until the commit. So events of one job get their ids in the order in which they become
         visible, although ids come from a counter that knows no transactions; those of different jobs may not.
         """
-        await session.execute(insert(EVENT), rows)
+        await session.execute(_ADD_EVENT, [{**row, "of": row["job_id"]} for row in rows])
+        session.info[COMMITTED] = True
         if session.get_bind().dialect.name == "postgresql":
             # Within the transaction, so that it is told with the commit or not at all.
             told = [func.pg_notify(EVENTS_CHANNEL, "")]
@@ -334,28 +339,14 @@ class JobRepository:
             statement = statement.where(JobEvent.job_id == job_id)
         return (await session.scalars(statement)).all()
 
-    async def jobs_of_events(
-        self, session: ReadSession, after: int, others: Iterable[int], limit: int
-    ) -> Sequence[tuple[int, str]]:
-        """Id and job of the events after one, and of some before it, in the order of their ids."""
-        ids = select(JobEvent.id, JobEvent.job_id)
-        return [(row[0], row[1]) for row in await self._after_and_others(session, ids, after, others, limit)]
-
     async def events_and_others(
         self, session: ReadSession, after: int, others: Iterable[int], limit: int
     ) -> Sequence[JobEvent]:
         """Events after one, and some before it, in the order of their ids; `limit` of the former."""
-        return [row[0] for row in await self._after_and_others(session, select(JobEvent), after, others, limit)]
-
-    @staticmethod
-    async def _after_and_others(
-        session: ReadSession, events: Select[*Ts], after: int, others: Iterable[int], limit: int
-    ) -> list[Row[*Ts]]:
-        later = events.where(JobEvent.id > after).order_by(JobEvent.id).limit(limit)
-        found = list(await session.execute(later))
+        found = await self.events_after(session, after, limit)
         if others := list(others):
-            earlier = events.where(JobEvent.id.in_(others)).order_by(JobEvent.id)
-            found = [*await session.execute(earlier), *found]
+            earlier = select(JobEvent).where(JobEvent.id.in_(others)).order_by(JobEvent.id)
+            found = [*await session.scalars(earlier), *found]
         return found
 
     async def latest_event(self, session: ReadSession, job_id: str) -> JobEvent | None:
@@ -401,6 +392,10 @@ def _first() -> CTE:
     return first.with_for_update(skip_locked=True).cte("first")
 
 
+# Whose the job is, each row is told by the job's.
+_ADD_EVENT = insert(EVENT).values(
+    user_id=select(JOB.c.user_id).where(JOB.c.id == bindparam("of")).scalar_subquery(),
+)
 # Made once: workers claim again and again, and putting a statement together costs half as much as executing it.
 _DUE = and_(_QUEUED, JOB.c.available_at <= bindparam("now"))
 # Those that were found are locked and still due. Said once more, it would have PostgreSQL go through the whole queue

@@ -109,6 +109,7 @@ class JobService(ClaimService):
             webhook_url=webhook_url,
         )
         await self._jobs.add(session, job)
+        await self._jobs.add_event(session, job_id, "uploaded", {"filename": original_name}, now)
         return job
 
     async def by_upload_key(
@@ -333,7 +334,10 @@ class JobService(ClaimService):
         """
         now = self._clock()
         await self._stop(session, job_id, now)
-        return await self._jobs.mark_deleted(session, job_id, now)
+        if not await self._jobs.mark_deleted(session, job_id, now):
+            return False
+        await self._jobs.add_event(session, job_id, "deleted", {}, now)
+        return True
 
     async def mark_deleted_of(self, session: WriteSession, user_id: int, limit: int) -> list[str]:
         """Mark up to `limit` jobs of an account; which ones."""
@@ -443,19 +447,13 @@ class JobService(ClaimService):
         return await self._jobs.last_event_id(session)
 
     async def news_mark(self, session: ReadSession) -> Mark:
-        """Where `news_since` begins for who has read everything just before, or will do so from now on."""
+        """Where `happenings_since` begins for who has read everything just before, or will do so from now on."""
         return Mark(max(await self._jobs.last_event_id(session) - LOOK_BACK, 0))
 
-    async def news_since(self, session: ReadSession, mark: Mark) -> tuple[set[str], Mark]:
-        """Jobs that something has happened to since, and the mark for next time. None is missed, see `news`.
-
-        The first answer after `news_mark` also names jobs of which there is nothing new.
-        """
-        found = await self._jobs.jobs_of_events(session, mark.last, mark.missing, _NEWS_AT_ONCE)
-        return {job_id for _, job_id in found}, mark.moved([event_id for event_id, _ in found], self._clock())
-
     async def happenings_since(self, session: ReadSession, mark: Mark) -> tuple[list[JobHappening], Mark, bool]:
-        """As `news_since`, with what has happened; and whether there is more already."""
+        """What has happened since, the mark for next time, and whether there is more already. Nothing is missed, see
+        `news`. The first answer after `news_mark` also tells of what isn't new.
+        """
         found = await self._jobs.events_and_others(session, mark.last, mark.missing, _NEWS_AT_ONCE)
         happenings = [JobHappening(event.job_id, event.kind, event.data, event.at) for event in found]
         moved = mark.moved([event.id for event in found], self._clock())

@@ -86,8 +86,11 @@ class JobUpkeep:
 
     async def mark_resting(self, session: WriteSession, job: Stored) -> bool:
         """Mark one of these as deleted; False if something has happened to it since it was read."""
-        values = {"deleted_at": self._clock(), "upload_key": None}
-        return await self._jobs.move(session, job.job_id, [job.state], values)
+        now = self._clock()
+        if not await self._jobs.move(session, job.job_id, [job.state], {"deleted_at": now, "upload_key": None}):
+            return False
+        await self._jobs.add_event(session, job.job_id, "deleted", {}, now)
+        return True
 
     async def active_of(self, session: WriteSession, user_id: int) -> list[str]:
         """An account's jobs that wait or run, in the order of their ids."""
@@ -103,9 +106,13 @@ class JobUpkeep:
         # In the order of their ids: two who mark the same ones would otherwise wait for each other.
         locked = select(Job.id).where(which).order_by(Job.id).with_for_update()
         statement = update(Job).where(Job.id.in_(locked.scalar_subquery()))
-        statement = statement.values(deleted_at=self._clock(), upload_key=None)
-        marked = await session.scalars(statement.returning(Job.id), execution_options=_UNSYNCHRONIZED)
-        return set(marked)
+        now = self._clock()
+        statement = statement.values(deleted_at=now, upload_key=None)
+        marked = set(await session.scalars(statement.returning(Job.id), execution_options=_UNSYNCHRONIZED))
+        if marked:
+            gone = [{"job_id": job_id, "kind": "deleted", "data": {}, "at": now} for job_id in sorted(marked)]
+            await self._jobs.add_events(session, gone)
+        return marked
 
     async def marked_of(self, session: ReadSession, user_id: int, limit: int) -> list[str]:
         """An account's jobs that are marked as deleted, and whose rows are still there."""

@@ -115,6 +115,8 @@ class Database:
             _prepare_postgresql(self.engine)
             self._reading = self.engine.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
         self._writing = self.engine.execution_options(**{_WRITE: True})
+        self.committed: Callable[[dict[Any, Any]], None] | None = None
+        """Hears of each commit what was noted in its session's `info`."""
         self.pool_timeouts = 0
         """How often somebody waited for a connection in vain."""
         self.around_commits: list[AroundCommit] = []
@@ -150,6 +152,8 @@ class Database:
                     began = time.perf_counter()
                     await session.commit()
                     spend_on_database(began)
+                if self.committed is not None:
+                    self.committed(session.info)
 
     @asynccontextmanager
     async def _told(self, session: WriteSession) -> AsyncIterator[None]:

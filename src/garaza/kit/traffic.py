@@ -47,8 +47,8 @@ class Traffic:
     def __init__(self) -> None:
         self.in_flight = 0
         """Requests that have begun and not ended."""
-        self.sockets = 0
-        """WebSockets that are open."""
+        self.sockets: dict[str, int] = {}
+        """WebSockets that are open, by route."""
         self.sockets_closed: dict[tuple[str, int], int] = {}
         """By route and code."""
         self.requests: dict[tuple[str, str], Series] = {}
@@ -62,6 +62,10 @@ class Traffic:
             series = self.requests[key] = Series()
         series.statuses[status] = series.statuses.get(status, 0) + 1
         series.seconds.add(seconds)
+
+    def open_socket(self, route: str) -> None:
+        """A WebSocket has been opened."""
+        self.sockets[route] = self.sockets.get(route, 0) + 1
 
     def add_socket(self, route: str, code: int) -> None:
         """A WebSocket has been closed."""

@@ -154,7 +154,7 @@ class Watching:
                     request.answered = time.perf_counter()
                     if not opened:
                         opened = True
-                        self._traffic.sockets += 1
+                        self._traffic.open_socket(route_of(scope))
                 case "websocket.close":
                     code = code or message.get("code", 1000)
                 case "websocket.send":
@@ -165,10 +165,10 @@ class Watching:
         try:
             await self._app(scope, noting_receive, noting_send)
         finally:
-            if opened:
-                self._traffic.sockets -= 1
-            request.status = code or _CLOSED_ABNORMALLY
             route = route_of(scope)
+            if opened:
+                self._traffic.sockets[route] -= 1
+            request.status = code or _CLOSED_ABNORMALLY
             self._traffic.add_socket(route, request.status)
             self._told(scope, route, request, time.perf_counter() - request.began)
             current_request.reset(token)

@@ -63,6 +63,8 @@ _UPLOAD = Call(Rate.UPLOAD, Time.NONE, Place.TRANSFERS)
 _FILE = Call(Rate.ASSETS, Time.NONE, Place.TRANSFERS)
 _AUTH = Call(Rate.AUTH, Time.GENERAL, Place.REQUESTS)
 _POLLING = Call(Rate.POLLING, Time.GENERAL, Place.REQUESTS)
+# These have places of their own.
+_LIVE = Call(Rate.POLLING, Time.NONE, Place.NONE)
 _HEAVY = Call(Rate.GENERAL, Time.HEAVY, Place.HEAVY)
 _LONG = Call(Rate.GENERAL, Time.HEAVY, Place.REQUESTS)
 _FREE = Call(Rate.FREE, Time.GENERAL, Place.REQUESTS)
@@ -98,7 +100,10 @@ TABLE: tuple[tuple[str, str, Call], ...] = (
     # How far is it?
     (_READ, "/api/status", _POLLING),
     (_READ, "/api/status/{}", _POLLING),
-    ("WEBSOCKET", "/ws/{}", Call(Rate.POLLING, Time.NONE, Place.NONE)),
+    ("WEBSOCKET", "/ws", _LIVE),
+    ("WEBSOCKET", "/ws/{}", _LIVE),
+    ("GET", "/api/events", _LIVE),
+    ("POST", "/api/live/ticket", _POLLING),
     ("POST", "/api/furniture/search", Call(Rate.SEARCH, Time.GENERAL, Place.REQUESTS)),
     # Much work.
     ("POST", "/api/process/{}", _LONG),

@@ -1,211 +1,162 @@
-"""The WebSocket of a job."""
+"""The WebSockets: of a scan, and of all one's own."""
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
 from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import Any
 
 from fastapi import APIRouter
-from pydantic import BaseModel
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
-from starlette.status import WS_1013_TRY_AGAIN_LATER
+from starlette.requests import HTTPConnection
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from garaza.accounts.principal import Principal
 from garaza.errors import GarazaError
-from garaza.jobs.models import JobEvent
-from garaza.jobs.service import JobService
-from garaza.kit.database import Database, DatabaseUnavailableError, ReadSession
-from garaza.live.hub import Hub
-from garaza.live.identity import Identify, identify
-from garaza.settings import LiveSettings
-
-ReadResult = Callable[[ReadSession, str, Principal | None], Awaitable[BaseModel]]
-"""Gives RESULT of a completed job."""
-
-CLOSE_NORMAL = 1000
-CLOSE_NOT_AUTHENTICATED = 4401
-CLOSE_NOT_FOUND = 4404
-
-_CLOSE_CODES = {401: CLOSE_NOT_AUTHENTICATED, 404: CLOSE_NOT_FOUND}
-
-CANCELLED = {
-    "reason": "cancelled",
-    "message": "The work on this scan was cancelled.",
-    "advice": "Ask for it again whenever you like: the video is still here.",
-    "details": {},
-}
-
-_BATCH = 200
-_ENDS = {"completed", "failed", "cancelled"}
-_MAX_EVENT_ID = 2**53
+from garaza.jobs.news import Mark
+from garaza.kit.database import DatabaseUnavailableError
+from garaza.live.connection import CLOSE_TRY_AGAIN, Connection, goodbye, refusal
+from garaza.live.cursors import MAX_LETTERS, mark_of
+from garaza.live.identity import (
+    Ways,
+    first_message,
+    identify,
+    identify_at_once,
+    parsed,
+    subprotocol,
+    token_in,
+)
+from garaza.live.lines import JobLine, ManyLine
+from garaza.live.places import Place
+from garaza.live.service import MOST_SCANS, LiveService, place_of, place_of_account
+from garaza.live.told import PING, PONG
 
 
-class Follower:
-    """Sends one client what happens to one job, from where the client left off."""
+class Sockets:
+    """Follows with a WebSocket what its client asks for."""
 
-    def __init__(
-        self, socket: WebSocket, job_id: str, database: Database, jobs: JobService, result: ReadResult
-    ) -> None:
-        self._socket = socket
-        self._job_id = job_id
-        self._database = database
-        self._jobs = jobs
-        self._result = result
-        self._wants_log = socket.query_params.get("log") == "true"
-        self._viewer: Principal | None = None
-        self._last = 0
+    def __init__(self, live: LiveService, ways: Ways, auth_seconds: float) -> None:
+        self._live = live
+        self._ways = ways
+        self._auth_seconds = auth_seconds
 
-    async def admit(self, who: Callable[[], Awaitable[Principal]]) -> None:
-        """Let the client see the scan, if it may. Only who asks for an account's scan has to say `who` it is.
+    async def one(self, socket: WebSocket, place: Place, job_id: str) -> None:
+        """A scan, to its end.
 
         Raises:
-            GarazaError: 401, 404.
+            GarazaError: 401, 404, 429.
         """
-        async with self._database.read() as session:
-            owned = await self._jobs.is_owned(session, self._job_id)
-        if owned:
-            self._viewer = await who()
 
-    async def begin(self, last_event_id: int | None) -> None:
-        """Where to start: after what the client has seen, or else at the latest event, which says how things stand.
+        async def who() -> Principal:
+            found = await identify(socket, self._ways, self._auth_seconds)
+            place.move(place_of_account(found))
+            return found
+
+        live = self._live
+        viewer = await live.may_follow(job_id, who)
+        line = JobLine(socket, live.endings, viewer, details=wants_details(socket))
+        connection = live.connect(line, _answer_pings, **_beat(socket))
+        await live.follow_job(connection, job_id, viewer, last_of(socket))
+
+    async def many(self, socket: WebSocket, place: Place) -> None:
+        """All scans of an account, or some of a guest's.
 
         Raises:
-            GarazaError: 404.
+            GarazaError: 401, 404, 429.
         """
-        async with self._database.read() as session:
-            await self._jobs.get(session, self._job_id, self._viewer)
-            latest = await self._jobs.latest_event(session, self._job_id)
-        if latest is None:
+        live = self._live
+        line = ManyLine(socket, details=wants_details(socket))
+        who = await identify_at_once(socket, self._ways)
+        if who is None:
+            said = await first_message(socket, self._auth_seconds)
+            if said.get("type") == "subscribe":
+                connection = live.connect(line, _answer_pings, **_beat(socket))
+                await live.follow_guests(connection, _scans_in(said), last_of(socket))
+                return
+            who = await self._ways.token(token_in(said))
+        place.move(place_of_account(who))
+        connection = live.connect(line, partial(self._heard, who.user_id), **_beat(socket))
+        connection.lasts_as(who)
+        await live.follow_account(connection, who.user_id, last_of(socket))
+
+    async def _heard(self, user_id: int, connection: Connection, text: str) -> None:
+        said = parsed(text)
+        if said is None or said.get("type") != "auth":
+            _answer(connection, said)
             return
-        # A number from the future is none of ours (another data directory's, say). And who has seen the end already
-        # is told it again: there is nothing else to wait for.
-        unknown = last_event_id is None or last_event_id > latest.id
-        seen_all = last_event_id == latest.id and latest.kind in _ENDS
-        self._last = latest.id - 1 if unknown or seen_all else last_event_id or 0
+        try:
+            connection.lasts_as(await self._again(said, user_id))
+        except GarazaError as error:
+            connection.refuse(error)
 
-    async def follow(self, news: asyncio.Event) -> None:
-        """Send until the job has ended; returns after the message that says how."""
-        while True:
-            news.clear()
-            async with self._database.read() as session:
-                job = await self._jobs.get(session, self._job_id, self._viewer)
-                events = await self._jobs.events_after(session, self._last, _BATCH, self._job_id)
-            for event in events:
-                self._last = event.id
-                if event.kind in _ENDS and event.kind != job.state:
-                    # It failed, and was asked for again since.
-                    continue
-                if await self._send(event):
-                    return
-            if not events:
-                await news.wait()
+    async def _again(self, said: dict[str, Any], user_id: int) -> Principal:
+        """Who sends the next token."""
+        who = await self._ways.token(token_in(said))
+        if who.user_id != user_id:
+            raise GarazaError(401, "another_account", "This connection is another account's.")
+        return who
 
-    async def _send(self, event: JobEvent) -> bool:
-        """True when this was the last message."""
-        match event.kind:
-            case "completed":
-                async with self._database.read() as session:
-                    result = await self._result(session, self._job_id, self._viewer)
-                await self._message("complete", event.id, result.model_dump(mode="json"))
-                return True
-            case "failed":
-                await self._message("error", event.id, event.data)
-                return True
-            case "cancelled":
-                await self._message("error", event.id, CANCELLED)
-                return True
-            case "progress":
-                await self._message("progress", event.id, event.data)
-            case "stage" | "log":
-                # Clients that don't ask for these may take a kind that they don't know for an error.
-                if self._wants_log:
-                    await self._message(event.kind, event.id, event.data)
-            case _:
-                await self._message("progress", event.id, _state_as_progress(event))
-        return False
-
-    async def _message(self, kind: str, event_id: int, data: dict[str, Any]) -> None:
-        await self._socket.send_json({"type": kind, "event_id": event_id, "data": data})
+    async def admit(self, socket: WebSocket, follow: Callable[[Place], Awaitable[None]]) -> None:
+        """Let a client in, if there is a place, and tell it how it ended if it couldn't be followed."""
+        # Browsers are told nothing of what is refused before.
+        await socket.accept(subprotocol(socket))
+        last_words = ManyLine(socket, details=False)
+        try:
+            with self._live.places.take(place_of(socket)) as place:
+                await follow(place)
+        except GarazaError as error:
+            await goodbye(last_words, *refusal(error))
+        except WebSocketDisconnect:
+            pass
+        except (DatabaseUnavailableError, PoolTimeoutError):
+            # Clients come back by themselves, with the last that they have.
+            await goodbye(last_words, CLOSE_TRY_AGAIN, "try again later", None)
 
 
-def _state_as_progress(event: JobEvent) -> dict[str, Any]:
-    """Changes of state in the form that existing clients know: a progress that names a stage of its own."""
-    message = {
-        "queued": "Waiting for its turn",
-        "running": "Starting",
-        "retrying": "Stopped unexpectedly; trying again",
-    }.get(event.kind, event.kind)
-    return {"stage": event.kind, "progress": 0, "current_frame": None, "total_frames": None, "message": message}
-
-
-def make_router(
-    hub: Hub,
-    database: Database,
-    jobs: JobService,
-    result: ReadResult,
-    identify_token: Identify,
-    settings: LiveSettings,
-) -> APIRouter:
-    """The WebSocket's route."""
+def make_router(live: LiveService, ways: Ways, auth_seconds: float) -> APIRouter:
+    """The WebSockets' routes."""
     router = APIRouter()
+    sockets = Sockets(live, ways, auth_seconds)
 
     @router.websocket("/ws/{job_id}")
     async def follow_job(socket: WebSocket, job_id: str) -> None:
-        await socket.accept()
-        if hub.listeners >= settings.max_sockets:
-            await socket.close(WS_1013_TRY_AGAIN_LATER, "too many connections")
-            return
-        follower = Follower(socket, job_id, database, jobs, result)
-        with hub.listen(job_id) as news:
-            try:
-                await follower.admit(lambda: identify(socket, identify_token, settings.auth_seconds))
-                await follower.begin(_last_event_id(socket))
-                await _until_closed(socket, follower.follow(news))
-            except GarazaError as error:
-                await _refuse(socket, error)
-                return
-            except WebSocketDisconnect:
-                return
-            except (DatabaseUnavailableError, PoolTimeoutError):
-                # Clients come back by themselves, with the last event that they have.
-                with contextlib.suppress(RuntimeError, WebSocketDisconnect):
-                    await socket.close(WS_1013_TRY_AGAIN_LATER, "try again later")
-                return
-        with contextlib.suppress(RuntimeError, WebSocketDisconnect):
-            await socket.close(CLOSE_NORMAL)
+        await sockets.admit(socket, lambda place: sockets.one(socket, place, job_id))
+
+    @router.websocket("/ws")
+    async def follow_all(socket: WebSocket) -> None:
+        await sockets.admit(socket, lambda place: sockets.many(socket, place))
 
     return router
 
 
-def _last_event_id(socket: WebSocket) -> int | None:
-    text = socket.query_params.get("last_event_id", "")[:20]
-    return min(int(text), _MAX_EVENT_ID) if text.isascii() and text.isdigit() else None
+async def _answer_pings(connection: Connection, text: str) -> None:
+    _answer(connection, parsed(text))
 
 
-async def _until_closed(socket: WebSocket, following: Any) -> None:
-    """Send until done, or until the client goes. What it sends is read past: a full buffer would hide its goodbye."""
-    sending = asyncio.create_task(following)
-    reading = asyncio.create_task(_read_past(socket))
-    try:
-        await asyncio.wait({sending, reading}, return_when=asyncio.FIRST_COMPLETED)
-        if sending.done():
-            with contextlib.suppress(WebSocketDisconnect):
-                sending.result()
-    finally:
-        for task in (sending, reading):
-            task.cancel()
-        await asyncio.gather(sending, reading, return_exceptions=True)
+def _answer(connection: Connection, said: dict[str, Any] | None) -> None:
+    # All else is read past: a full buffer would hide the client's goodbye.
+    if said is not None and said.get("type") == "ping":
+        connection.feed.say(PONG)
 
 
-async def _read_past(socket: WebSocket) -> None:
-    while (await socket.receive())["type"] != "websocket.disconnect":
-        pass
+def _beat(socket: WebSocket) -> dict[str, Any]:
+    """Programs in browsers see nothing of the protocol's own pings."""
+    return {"beat": PING, "answers": True} if socket.query_params.get("heartbeat") == "app" else {}
 
 
-async def _refuse(socket: WebSocket, error: GarazaError) -> None:
-    with contextlib.suppress(RuntimeError, WebSocketDisconnect):
-        await socket.send_json({"type": "error", "data": {"reason": error.code, "message": error.detail}})
-        await socket.close(_CLOSE_CODES.get(error.status, CLOSE_NORMAL))
+def _scans_in(said: dict[str, Any]) -> list[str]:
+    ids = said.get("job_ids")
+    if not isinstance(ids, list) or not 1 <= len(ids) <= MOST_SCANS or not all(isinstance(one, str) for one in ids):
+        detail = f'Send {{"type": "subscribe", "job_ids": ["…"]}} with up to {MOST_SCANS} ids.'
+        raise GarazaError(401, "not_authenticated", detail)
+    return ids
+
+
+def wants_details(connection: HTTPConnection) -> bool:
+    """Whether a client wants to know of stages and lines of the log too."""
+    return connection.query_params.get("log") == "true"
+
+
+def last_of(connection: HTTPConnection) -> Mark | None:
+    """How far the client has come; None: nothing that could be understood."""
+    return mark_of(connection.query_params.get("last_event_id", "")[: MAX_LETTERS + 1])

@@ -32,7 +32,10 @@ class TrafficFigures(Collector):
         yield requests
         yield seconds
         yield GaugeMetricFamily("garaza_http_requests_in_flight", "Begun, not ended.", value=self._traffic.in_flight)
-        yield GaugeMetricFamily("garaza_websockets", "WebSockets that are open.", value=self._traffic.sockets)
+        sockets = GaugeMetricFamily("garaza_websockets", "WebSockets that are open.", labels=["route"])
+        for route, count in list(self._traffic.sockets.items()):
+            sockets.add_metric([route], count)
+        yield sockets
         closed = CounterMetricFamily("garaza_websockets_closed", "WebSockets that ended.", labels=["route", "code"])
         for (route, code), count in list(self._traffic.sockets_closed.items()):
             closed.add_metric([route, str(code)], count)

@@ -9,9 +9,13 @@ import pytest
 
 from garaza.errors import GarazaError
 from garaza.jobs.claims import Note, Report
+from garaza.jobs.news import Mark
+from garaza.jobs.newsreader import Newsreader
 from garaza.jobs.states import JobState
 from garaza.jobs.upkeep import Stored
+from garaza.live.feed import Feed
 from garaza.webhooks.service import Outcome
+from tests.database.seed import HEAVY, job_id
 from tests.database.service import Service
 
 FAILURE = {"reason": "too_dark", "message": "Too dark.", "advice": "Light.", "details": {}}
@@ -69,22 +73,29 @@ async def _broker(service: Service) -> None:
 
 
 async def _listeners(service: Service) -> None:
-    hub = service.services.hub
-    hub.start()
-    claim = await service.running()
-    with hub.listen(claim.job_id) as news:
-        await asyncio.wait_for(news.wait(), 60)
-        news.clear()
+    live = service.services.live.service
+    owner = await service.register("livia")
+    claim = await service.running(owner)
+    woken = asyncio.Event()
+    feed = Feed(woken.set, job_ids=[claim.job_id], user_id=owner.id)
+    async with live.hub.follow(feed) as mark:
         async with service.database.write() as session:
             await service.jobs.renew(session, claim, Report(PROGRESS))
-        await asyncio.wait_for(news.wait(), 60)
-    await hub.stop()
+        await asyncio.wait_for(woken.wait(), 60)
+        until = live.hub.mark
+    await service.services.live.stop()
+    assert await service.services.accounts.logins_there([job_id(number) for number in range(1, 100)])
+    news = Newsreader(service.clock, in_order=False)
     async with service.database.read() as session:
-        mark = await service.jobs.news_mark(session)
-        _, mark = await service.jobs.news_since(session, mark)
-        assert mark.last
-        mark.missing[1] = service.clock()
-        await service.jobs.news_since(session, mark)
+        assert (await news.mark(session)).last >= mark.last
+        # Some that were still on their way.
+        since, until = Mark(1, {1: 0.0}), Mark(until.last, {2: 0.0})
+        assert await news.since(session, Mark(until.last - 3, {until.last - 5: 0.0}))
+        assert await news.missed_of_account(session, owner.id, since, until)
+        assert await news.missed_of_jobs(session, [claim.job_id, *map(job_id, range(1, 50))], since, until)
+        assert await news.missed_of_account(session, HEAVY, since, until)
+        assert await service.jobs.happenings_since(session, Mark(until.last - 3, {until.last - 5: 0.0}))
+        await service.jobs.news_mark(session)
         await service.jobs.events_after(session, 0, 1000)
 
 

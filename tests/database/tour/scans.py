@@ -66,6 +66,11 @@ async def _read(service: Service, who: Person | None) -> None:
     await service.call("GET /api/jobs/{job_id}/webhooks", who, path=path)
     told = await service.follow(finished, who)
     assert told[-1]["type"] == "websocket.close", told
+    # The same as a stream, which ends with the scan.
+    await service.call("GET /api/events", who, params={"job_id": finished})
+    if who is not None:
+        assert len(await service.follow_all(who)) > 2
+        await service.call("POST /api/live/ticket", who)
 
 
 async def _change(service: Service, who: Person | None) -> None:
