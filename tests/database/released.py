@@ -125,4 +125,24 @@ def _second(table: str, row: Row, *, back: bool = False) -> Row:
     return {} if table != "job_events" or back else {"user_id": 1 if row["job_id"] == "o" * 22 else None}
 
 
-RELEASED = {"0001": Released(FIRST, _first), "0002": Released(SECOND, _second)}
+THIRD = {
+    **SECOND,
+    "uploads": [
+        {
+            "id": "u" * 22,
+            "user_id": 1,
+            "guest": None,
+            "length": 3_000_000_000,
+            "told": "filename a2l0Y2hlbi5tcDQ=",
+            "upload_key": "once",
+            "created_at": 1_794_000_000.25,
+            "expires_at": 1_794_086_400.25,
+            "ended_at": None,
+            "job_id": None,
+            "refusal": None,
+        }
+    ],
+}
+
+
+RELEASED = {"0001": Released(FIRST, _first), "0002": Released(SECOND, _second), "0003": Released(THIRD, _second)}
