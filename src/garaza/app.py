@@ -118,10 +118,10 @@ def _api(parts: Parts, services: Services) -> list[APIRouter]:
         account_routes(services.accounts),
         departure_routes(services.departures),
         upload_routes(services.uploads, process),
-        scan_routes(services.scans, parts.jobs, parts.data),
-        history_routes(services.scans, parts.jobs, parts.data, parts.webhooks),
-        room_routes(services.rooms, services.shares, parts.database, parts.data, services.removal.remove_room),
-        make_shared_router(services.shares, parts.data),
+        scan_routes(services.scans, parts.jobs, parts.blobs),
+        history_routes(services.scans, parts.jobs, parts.blobs, parts.webhooks),
+        room_routes(services.rooms, services.shares, parts.database, parts.blobs, services.removal.remove_room),
+        make_shared_router(services.shares, parts.blobs),
         admin_routes(services.admin, parts.clock),
     ]
 

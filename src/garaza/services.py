@@ -66,6 +66,7 @@ def make_services(parts: Parts, worker_pid: Callable[[], int | None] | None = No
         OSError: the data directory can't be written to.
     """
     settings, data, database, clock = parts.settings, parts.data, parts.database, parts.clock
+    blobs = parts.blobs
     data.create()
     keys = make_signing_keys(settings, data, clock)
     accounts = AccountService(
@@ -79,10 +80,10 @@ def make_services(parts: Parts, worker_pid: Callable[[], int | None] | None = No
     machines = MachineService(database, clock)
     oversight = Oversight()
     upkeep = JobUpkeep(clock, parts.webhooks.on_end)
-    rooms = RoomService(database, data, parts.jobs, accounts.quota, accounts.activities, clock)
+    rooms = RoomService(database, blobs, parts.jobs, accounts.quota, accounts.activities, clock)
     share_tokens = ShareTokens(make_share_keys(settings, data, clock), clock)
     shares = ShareService(rooms, share_tokens, accounts.activities, clock, settings.accounts.share_days_max)
-    removal = Removal(database, data, parts.jobs, upkeep, rooms, accounts)
+    removal = Removal(database, data, blobs, parts.jobs, upkeep, rooms, accounts)
     housekeeping = Housekeeping(
         database,
         data,
@@ -90,9 +91,9 @@ def make_services(parts: Parts, worker_pid: Callable[[], int | None] | None = No
         rooms,
         accounts,
         removal,
-        Leftovers(database, data, parts.jobs, rooms, clock),
-        LostFiles(database, data, upkeep, rooms),
-        Pressure(database, data, upkeep, removal, settings.jobs.pressure_free_bytes),
+        Leftovers(database, data, blobs, parts.jobs, rooms, clock),
+        LostFiles(database, blobs, upkeep, rooms),
+        Pressure(database, data, blobs, upkeep, removal, settings.jobs.pressure_free_bytes),
         {
             "logins and tokens": accounts.purge,
             "links to rooms": shares.purge,
@@ -111,7 +112,7 @@ def make_services(parts: Parts, worker_pid: Callable[[], int | None] | None = No
         rooms,
         shares,
         departures,
-        DiskUsage(data, clock),
+        DiskUsage(data, blobs, clock),
         clock,
         housekeeping.soon,
         components={} if worker_pid is None else {"worker": lambda: _resident_bytes(worker_pid())},
@@ -121,10 +122,11 @@ def make_services(parts: Parts, worker_pid: Callable[[], int | None] | None = No
         keys=keys,
         accounts=accounts,
         machines=machines,
-        uploads=UploadService(settings, data, database, parts.jobs, accounts, parts.webhooks, clock),
+        uploads=UploadService(settings, data, blobs, database, parts.jobs, accounts, parts.webhooks, clock),
         scans=ScanService(
             database,
             data,
+            blobs,
             parts.jobs,
             accounts,
             parts.webhooks,

@@ -18,6 +18,8 @@ from garaza.jobs.run_job import JobRunner, Reconstruct
 from garaza.jobs.service import JobService
 from garaza.jobs.supervisor import Supervisor
 from garaza.jobs.sweeper import Sweeper
+from garaza.kit.blobs.local import LocalBlobs
+from garaza.kit.blobs.port import Blobs
 from garaza.kit.changes import changes_of
 from garaza.kit.clock import Clock, system_clock
 from garaza.kit.database import Database, PoolOptions, sqlite_url
@@ -39,6 +41,7 @@ class Parts:
 
     settings: Settings
     data: DataDirectory
+    blobs: Blobs
     database: Database
     jobs: JobService
     webhooks: WebhookService
@@ -54,6 +57,7 @@ class Parts:
         return JobRunner(
             self.database,
             self.data,
+            self.blobs,
             self.jobs,
             self.settings.jobs,
             self.reconstruct,
@@ -137,7 +141,9 @@ def make_parts(settings: Settings, clock: Clock = system_clock) -> Parts:
     jobs = JobService(settings.jobs, clock, webhooks.on_end)
     redis_url = _secret(settings.redis.url)
     shared_limits = None if redis_url is None else SharedStore(redis_url)
-    return Parts(settings, data, database, jobs, webhooks, clock, shared_limits=shared_limits)
+    return Parts(
+        settings, data, LocalBlobs(data), database, jobs, webhooks, clock, shared_limits=shared_limits
+    )
 
 
 def make_attempts(settings: RateLimitSettings, shared: SharedStore | None) -> Attempts | None:

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import email.utils
-import os
-from pathlib import Path
 
 from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
 from starlette.responses import FileResponse, Response
 from starlette.types import Message, Receive, Scope, Send
 
+from garaza.kit.blobs.port import Blob
 from garaza.kit.content_codings import with_suffix
 from garaza.kit.packed_files import Copy
 
@@ -57,10 +56,9 @@ class HashedFileResponse(FileResponse):
 
 def file_answer(
     request_headers: Headers,
-    path: Path,
+    blob: Blob,
     *,
     digest: str,
-    stat: os.stat_result,
     media_type: str,
     cache_control: str,
     headers: dict[str, str] | None = None,
@@ -70,11 +68,10 @@ def file_answer(
 
     Args:
         digest: of the content; becomes the strong ETag.
-        stat: of the file.
         copy: what is sent instead, where the client takes it.
     """
     common = {
-        "Last-Modified": email.utils.formatdate(stat.st_mtime, usegmt=True),
+        "Last-Modified": email.utils.formatdate(blob.modified, usegmt=True),
         "Cache-Control": cache_control,
         **(headers or {}),
     }
@@ -82,13 +79,13 @@ def file_answer(
     etag = plain if copy is None else with_suffix(plain.encode("ascii"), copy.coding).decode("ascii")
     # What the client has as it is is as good.
     for tag in dict.fromkeys((etag, plain)):
-        if is_current(request_headers, tag, stat.st_mtime):
+        if is_current(request_headers, tag, blob.modified):
             return Response(status_code=304, headers={"ETag": tag, **common})
     common["ETag"] = etag
     if copy is None:
-        return HashedFileResponse(path, media_type=media_type, headers=common, stat_result=stat)
+        return blob.answer(media_type, common)
     common["Content-Encoding"] = copy.coding
-    answer = HashedFileResponse(copy.path, media_type=media_type, headers=common, stat_result=copy.stat)
+    answer = copy.blob.answer(media_type, common)
     # Whoever asks for a range gets one of the file as it is: an end of that doesn't fit to a beginning of this.
     del answer.headers["accept-ranges"]
     return answer

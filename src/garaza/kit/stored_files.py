@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import asyncio
-from pathlib import Path
 from typing import Any
 
 from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
+from garaza.kit.blobs.port import Place
 from garaza.kit.content_codings import accept_encoding, choose
 from garaza.kit.files import IMMUTABLE, file_answer
-from garaza.kit.packed_files import codings_of, find_copy
+from garaza.kit.packed_files import Copy, codings_of, copy_name
 
 _DIGEST_LETTERS = 16
 """Of the content's digest in an address: enough that two versions of a file never share one."""
@@ -59,7 +58,7 @@ def version_of(digest: str) -> str:
 
 async def stored_file_answer(
     request_headers: Headers,
-    place: Path,
+    place: Place,
     *,
     digest: str,
     media_type: str,
@@ -79,22 +78,21 @@ async def stored_file_answer(
     """
     headers = dict(_OWN_PAGE) if media_type.startswith("text/html") else {}
     coding = None
-    if codings := codings_of(place):
+    if codings := codings_of(place.key):
         headers["Vary"] = "Accept-Encoding"
         if "range" not in request_headers:
             coding = choose(accept_encoding(request_headers), codings).coding
-    try:
-        stat, copy = await asyncio.to_thread(lambda: (place.stat(), find_copy(place, coding)))
-    except FileNotFoundError:
-        raise HTTPException(404, "There is no such file. It may have been deleted or have expired.") from None
+    keys = [place.key] if coding is None else [place.key, copy_name(place.key, coding)]
+    blob, *copies = await place.blobs.find(*keys)
+    if blob is None:
+        raise HTTPException(404, "There is no such file. It may have been deleted or have expired.")
     kept = version == version_of(digest) and not revocable
     return file_answer(
         request_headers,
-        place,
+        blob,
         digest=digest,
-        stat=stat,
         media_type=media_type,
         cache_control=(_PRIVATE_IMMUTABLE if private else IMMUTABLE) if kept else _REVALIDATE,
         headers=headers,
-        copy=copy,
+        copy=next((Copy(copy, coding) for copy in copies if copy is not None and coding is not None), None),
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -13,6 +14,7 @@ from garaza.accounts.service import AccountService
 from garaza.errors import GarazaError, disk_full, unusable_video
 from garaza.jobs.models import Job
 from garaza.jobs.service import JobService
+from garaza.kit.blobs.port import Blobs, StorageUnavailableError, upload_key
 from garaza.kit.clock import Clock
 from garaza.kit.database import Database, ReadSession, WriteSession
 from garaza.kit.ids import new_id
@@ -24,7 +26,7 @@ from garaza.kit.multipart import (
     TooLargeError,
     receive_file,
 )
-from garaza.kit.storage import DataDirectory, sync_directory
+from garaza.kit.storage import DataDirectory
 from garaza.reconstruction.failures import ReconstructionFailure
 from garaza.settings import Settings
 from garaza.uploads.probe import Prober
@@ -56,6 +58,7 @@ class UploadService:
         self,
         settings: Settings,
         data: DataDirectory,
+        blobs: Blobs,
         database: Database,
         jobs: JobService,
         accounts: AccountService,
@@ -64,6 +67,7 @@ class UploadService:
     ) -> None:
         self._settings = settings
         self._data = data
+        self._blobs = blobs
         self._database = database
         self._jobs = jobs
         self._accounts = accounts
@@ -94,6 +98,8 @@ class UploadService:
         if wishes.webhook_url is not None:
             wishes = replace(wishes, webhook_url=self._webhooks.checked(wishes.webhook_url))
         self._refuse_size(content_length)
+        # Before a gigabyte is sent in vain.
+        await self._blobs.check()
         async with self._database.write() as session:
             if (earlier := await self._earlier(session, sender, wishes)) is not None:
                 return earlier
@@ -154,17 +160,22 @@ class UploadService:
             raise unusable_video(failure) from failure
         source["size_bytes"] = received.size_bytes
         job_id = new_id()
-        place = self._data.upload(job_id)
         # The file first: a row without a file would be a job that can't be done, a file without a row is swept.
-        await asyncio.to_thread(_move, path, place)
         try:
+            await self._blobs.put(path, upload_key(job_id))
             job = await self._note(job_id, received, source, sender, wishes)
         except BaseException:
-            await self._data.remove(place)
+            await self._forget(job_id)
             raise
         if job.id != job_id:
-            await self._data.remove(place)
+            await self._forget(job_id)
         return job
+
+    async def _forget(self, job_id: str) -> None:
+        """Remove a video that there is no row of."""
+        # If it stays where it is, it is swept.
+        with contextlib.suppress(StorageUnavailableError):
+            await self._blobs.remove(upload_key(job_id))
 
     async def _note(
         self,
@@ -198,11 +209,6 @@ class UploadService:
             if user_id is not None:
                 await self._accounts.activities.add(session, user_id, "upload", f"Uploaded {name}", {"job_id": job_id})
         return job
-
-
-def _move(path: Path, place: Path) -> None:
-    path.rename(place)
-    sync_directory(place.parent)
 
 
 async def _patiently(body: AsyncIterator[bytes], stall_seconds: float) -> AsyncIterator[bytes]:
