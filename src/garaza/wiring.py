@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any, TypeVar
 
 from pydantic import SecretStr
@@ -29,7 +30,7 @@ from garaza.kit.signing.outgoing import MAX_LIFETIME_SECONDS
 from garaza.kit.signing_keys import SigningKeys
 from garaza.kit.storage import DataDirectory
 from garaza.reconstruction.isolated import reconstruct_isolated
-from garaza.settings import DatabaseSettings, JobSettings, RateLimitSettings, Settings
+from garaza.settings import DatabaseSettings, JobSettings, RateLimitSettings, Settings, StorageSettings
 from garaza.webhooks.service import WebhookService
 
 T = TypeVar("T")
@@ -142,8 +143,31 @@ def make_parts(settings: Settings, clock: Clock = system_clock) -> Parts:
     redis_url = _secret(settings.redis.url)
     shared_limits = None if redis_url is None else SharedStore(redis_url)
     return Parts(
-        settings, data, LocalBlobs(data), database, jobs, webhooks, clock, shared_limits=shared_limits
+        settings, data, make_blobs(settings.storage, data), database, jobs, webhooks, clock, shared_limits=shared_limits
     )
+
+
+def make_blobs(settings: StorageSettings, data: DataDirectory) -> Blobs:
+    """Where videos and results are kept."""
+    if settings.url is None:
+        return LocalBlobs(data)
+    from garaza.kit.blobs.s3 import S3Blobs, S3Options  # noqa: PLC0415 - of an extra
+
+    bucket, _, prefix = settings.url.removeprefix("s3://").partition("/")
+    options = S3Options(
+        bucket,
+        prefix=prefix.strip("/"),
+        endpoint=settings.endpoint,
+        region=settings.region,
+        access_key_id=settings.access_key_id,
+        secret_access_key=_secret(settings.secret_access_key),
+        session_token=_secret(settings.session_token),
+        virtual_hosts=settings.virtual_hosts,
+        patience=timedelta(seconds=settings.timeout_seconds),
+        part_patience=timedelta(seconds=settings.part_seconds),
+        connections=settings.connections,
+    )
+    return S3Blobs(options, data.incoming)
 
 
 def make_attempts(settings: RateLimitSettings, shared: SharedStore | None) -> Attempts | None:
