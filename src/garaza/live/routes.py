@@ -17,6 +17,7 @@ from garaza.accounts.principal import Principal
 from garaza.errors import GarazaError
 from garaza.jobs.models import JobEvent
 from garaza.jobs.service import JobService
+from garaza.kit.blobs.port import StorageUnavailableError
 from garaza.kit.database import Database, DatabaseUnavailableError, ReadSession
 from garaza.live.hub import Hub
 from garaza.live.identity import Identify, identify
@@ -169,7 +170,7 @@ def make_router(
                 return
             except WebSocketDisconnect:
                 return
-            except (DatabaseUnavailableError, PoolTimeoutError):
+            except (DatabaseUnavailableError, PoolTimeoutError, StorageUnavailableError):
                 # Clients come back by themselves, with the last event that they have.
                 with contextlib.suppress(RuntimeError, WebSocketDisconnect):
                     await socket.close(WS_1013_TRY_AGAIN_LATER, "try again later")

@@ -33,6 +33,8 @@ _PART_BYTES = 8 << 20
 """Of a large object, put or fetched at once."""
 _MOST_PARTS = 9000
 """S3 takes 10,000 of an object."""
+_AT_WORK = 4
+"""Objects that go up at once, and that come here: what all of them have in memory is bounded."""
 _SENT_BYTES = 1 << 20
 """Of a stream that is sent to a client: the least that is passed on at once."""
 _KEYS_AT_ONCE = 1000
@@ -104,6 +106,8 @@ class S3Blobs:
         self._listed: OrderedDict[PurePosixPath, dict[PurePosixPath, S3Blob]] = OrderedDict()
         self._sizes: tuple[float, dict[str, int]] | None = None
         self._measuring = asyncio.Lock()
+        self._putting = asyncio.Semaphore(_AT_WORK)
+        self._fetching = asyncio.Semaphore(_AT_WORK)
         self._checking = asyncio.Lock()
         self._checked: tuple[float, StorageUnavailableError | None] = (0.0, None)
 
@@ -127,8 +131,9 @@ class S3Blobs:
     async def _put(self, file: Path, key: PurePosixPath, connections: int) -> None:
         size = (await asyncio.to_thread(file.stat)).st_size
         part = max(_PART_BYTES, -(-size // _MOST_PARTS))
-        with _told():
-            await obstore.put_async(self._bulk, str(key), file, chunk_size=part, max_concurrency=connections)
+        async with self._putting:
+            with _told():
+                await obstore.put_async(self._bulk, str(key), file, chunk_size=part, max_concurrency=connections)
 
     async def publish(self, folder: Path, key: PurePosixPath, earlier: Published | None = None) -> None:
         # All or nothing by this: no row names the version before this has returned.
@@ -187,7 +192,7 @@ class S3Blobs:
         return file
 
     async def _fill(self, file: IO[bytes], key: PurePosixPath) -> None:
-        async with aclosing(self._parts(self._bulk, key, 0, None, _PART_BYTES)) as parts:
+        async with self._fetching, aclosing(self._parts(self._bulk, key, 0, None, _PART_BYTES)) as parts:
             async for part in parts:
                 await asyncio.to_thread(file.write, part)
 
