@@ -399,10 +399,15 @@ class StorageSettings(BaseModel):
     connections: Annotated[int, Field(ge=1, le=64)] = 4
     """Such parts on their way at once, for each upload and each result. Each takes 8 MiB of memory."""
 
+    @field_validator("*", mode="before")
+    @classmethod
+    def _empty_is_none(cls, value: object) -> object:
+        return None if value == "" else value
+
     @field_validator("url")
     @classmethod
     def _known_kind(cls, value: str | None) -> str | None:
-        if not value:
+        if value is None:
             return None
         if not re.fullmatch(r"s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](/[\w!.*'()/-]*)?", value, re.ASCII):
             msg = "it must look like s3://bucket or s3://bucket/prefix"
@@ -415,9 +420,7 @@ class StorageSettings(BaseModel):
     @field_validator("endpoint")
     @classmethod
     def _an_address(cls, value: str | None) -> str | None:
-        if not value:
-            return None
-        if not re.fullmatch(r"https?://[\w.:\[\]-]+/?", value, re.ASCII):
+        if value is not None and not re.fullmatch(r"https?://[\w.:\[\]-]+/?", value, re.ASCII):
             msg = "it must look like https://host or https://host:port; keys are variables of their own"
             raise ValueError(msg)
         return value
