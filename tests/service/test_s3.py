@@ -12,9 +12,11 @@ import httpx2
 import obstore
 import pytest
 
+from garaza.kit.ids import new_id
+from tests.servers.postgres import Postgres
 from tests.servers.seaweed import SECRET_KEY, Seaweed
 from tests.service.fixtures import StartServer
-from tests.service.harness import Server, eventually
+from tests.service.harness import PATIENCE_SECONDS, Server, eventually
 
 PATIENT_FOR_TESTS = {"GARAZA_STORAGE__TIMEOUT_SECONDS": "1", "GARAZA_STORAGE__PART_SECONDS": "2"}
 
@@ -111,6 +113,29 @@ def test_what_a_killed_worker_has_put_up_is_nobodys(start_server: StartServer, s
     versions = {key.split("/")[3] for key in seaweed.objects(bucket) if key.startswith("rooms/results/")}
     assert versions == {"2"}
     eventually(lambda: nothing_lies_here(server), "the killed attempt's files go here too")
+
+
+def test_a_worker_needs_no_folder_of_the_service(
+    start_server: StartServer, seaweed: Seaweed, postgres: Postgres, tmp_path: Path
+) -> None:
+    there = {"GARAZA_DATABASE__URL": postgres.new_database(), "GARAZA_JOBS__EMBEDDED_WORKER": "false"}
+    server = start_server(**there, **seaweed.settings(seaweed.new_bucket()))
+    job_id = server.new_scan()
+    server.process_scan(job_id)
+    elsewhere = tmp_path / "elsewhere"
+    # Of an attempt that was killed with its machine, at a job that is long done.
+    left = elsewhere / "work" / f"{new_id()}.1"
+    left.mkdir(parents=True)
+    worker = server.spawn("worker", "--data-dir", str(elsewhere))
+    try:
+        server.until(job_id, "completed")
+        result = server.client.get(f"/api/result/{job_id}").json()
+        assert server.client.get(result["model_asset"]["url"]).status_code == 200
+        folders = [elsewhere / name for name in ("uploads", "results", "incoming", "work")]
+        eventually(lambda: not any(path for folder in folders for path in folder.iterdir()), "nothing is left there")
+    finally:
+        worker.terminate()
+        assert worker.wait(PATIENCE_SECONDS) == 0
 
 
 @pytest.fixture
