@@ -109,7 +109,7 @@ class S3Blobs:
         self._putting = asyncio.Semaphore(_AT_WORK)
         self._fetching = asyncio.Semaphore(_AT_WORK)
         self._checking = asyncio.Lock()
-        self._checked: tuple[float, StorageUnavailableError | None] = (0.0, None)
+        self._checked: tuple[float, StorageUnavailableError | None] = (float("-inf"), None)
 
     # One store for those who wait for an answer and one for what takes its time. Made when they are first used: what
     # they start must not come before a process forks.
@@ -207,7 +207,7 @@ class S3Blobs:
         self, store: S3Store, key: PurePosixPath, start: int, end: int | None, size: int
     ) -> AsyncGenerator[bytes, None]:
         """Bytes of an object. Where it breaks off it is taken up again, as nothing that is published ever changes."""
-        failures = 0
+        begin, failures = start, 0
         while end is None or start < end:
             try:
                 with _told():
@@ -220,7 +220,8 @@ class S3Blobs:
                         yield part
             except StorageUnavailableError:
                 failures += 1
-                if failures >= _RESUMED:
+                # Who has got nothing yet is told at once.
+                if failures >= _RESUMED or start == begin:
                     raise
                 await asyncio.sleep(0.2 * failures)
             else:
