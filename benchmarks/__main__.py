@@ -32,6 +32,7 @@ from benchmarks import (
     pool,
     reconstruction,
     response_size,
+    storage,
     uploads,
 )
 from benchmarks.processes import ROOT
@@ -39,6 +40,7 @@ from benchmarks.report import Facts, Report, Row, conditions, load_average
 
 BENCHMARKS: dict[str, Callable[..., Report]] = {
     "uploads": uploads.run,
+    "storage": storage.run,
     "response_size": response_size.run,
     "compression": compression.run,
     "conditional_requests": conditional_requests.run,

@@ -11,6 +11,7 @@ from starlette.types import ASGIApp
 
 from garaza.kit.access_log import AccessLog
 from garaza.kit.asgi import AnswerHeaders
+from garaza.kit.blobs.local import place_of
 from garaza.kit.client_address import network_of
 from garaza.kit.compression import Compression
 from garaza.kit.limiting.middleware import Policy, RateLimits
@@ -41,7 +42,7 @@ async def book(request: Request, v: str = "") -> Response:
     # ETag, If-None-Match and If-Modified-Since (304), Range (206). At ADDRESS, which means no other content, it
     # may be kept for a year without asking.
     return await stored_file_answer(
-        request.headers, BOOK, digest=DIGEST, media_type="text/plain", version=v, private=False
+        request.headers, place_of(BOOK), digest=DIGEST, media_type="text/plain", version=v, private=False
     )
 
 

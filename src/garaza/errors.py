@@ -18,6 +18,7 @@ from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from garaza.kit.blobs.port import StorageUnavailableError
 from garaza.kit.database import DatabaseUnavailableError, trouble_of
 from garaza.kit.traffic import route_of
 from garaza.reconstruction.failures import ReconstructionFailure
@@ -70,6 +71,12 @@ def disk_full() -> GarazaError:
 def changed_meanwhile() -> GarazaError:
     """What was asked about was there at first, and then another request put something else in its place."""
     return GarazaError(409, "changed_meanwhile", "The scan changed meanwhile. Look at it again, then retry.")
+
+
+def storage_unavailable() -> GarazaError:
+    """What keeps videos and results can't be reached."""
+    detail = "Files can't be reached at the moment. Nothing was lost; try again in a while."
+    return GarazaError(503, "storage_unavailable", detail, {"Retry-After": "10"})
 
 
 def unusable_video(failure: ReconstructionFailure) -> GarazaError:
@@ -144,6 +151,11 @@ def _add_storage_handlers(app: FastAPI) -> None:
     async def unavailable(_request: Request, _error: DatabaseUnavailableError) -> JSONResponse:
         logger.warning("the database can't be reached")
         return _overloaded()
+
+    @app.exception_handler(StorageUnavailableError)
+    async def no_storage(_request: Request, error: StorageUnavailableError) -> JSONResponse:
+        logger.warning("the storage can't be used: %s", error)
+        return _told(storage_unavailable())
 
     @app.exception_handler(DBAPIError)
     async def database_error(_request: Request, error: DBAPIError) -> JSONResponse:

@@ -13,6 +13,7 @@ import garaza
 from garaza.jobs.queue import BrokerUnavailableError, Dispatcher
 from garaza.jobs.supervisor import Supervisor
 from garaza.kit.answers import Answer
+from garaza.kit.blobs.port import Blobs, StorageUnavailableError
 from garaza.kit.storage import DataDirectory
 from garaza.wiring import Parts
 
@@ -51,6 +52,8 @@ def make_router(parts: Parts, supervisor: Supervisor | None, dispatcher: Dispatc
         checks = {"database": database, "disk": await disk()}
         if supervisor is not None:
             checks["worker"] = "ok" if supervisor.worker_pid is not None else "not running"
+        if not parts.blobs.on_disk:
+            checks["storage"] = await _storage(parts.blobs)
         if broker is not None:
             checks["broker"] = await broker()
         good = all(state == "ok" for state in checks.values())
@@ -76,6 +79,17 @@ def _disk(data: DataDirectory, wanted: int) -> str:
     if free < wanted:
         return "too little free space"
     return "ok" if data.is_writable() else "can't be written to"
+
+
+async def _storage(blobs: Blobs) -> str:
+    try:
+        async with asyncio.timeout(_CHECK_SECONDS):
+            await blobs.check()
+    except StorageUnavailableError as error:
+        return str(error)
+    except TimeoutError:
+        return "can't be reached"
+    return "ok"
 
 
 async def _broker(dispatcher: Dispatcher) -> str:

@@ -69,6 +69,7 @@ def make_services(parts: Parts, worker_pid: Callable[[], int | None] | None = No
         OSError: the data directory can't be written to.
     """
     settings, data, database, clock = parts.settings, parts.data, parts.database, parts.clock
+    blobs = parts.blobs
     data.create()
     keys = make_signing_keys(settings, data, clock)
     accounts = AccountService(
@@ -83,11 +84,11 @@ def make_services(parts: Parts, worker_pid: Callable[[], int | None] | None = No
     oversight = Oversight()
     news = Newsreader(clock, in_order=database.dialect == "sqlite")
     upkeep = JobUpkeep(clock, parts.webhooks.on_end)
-    rooms = RoomService(database, data, parts.jobs, accounts.quota, accounts.activities, clock)
+    rooms = RoomService(database, blobs, parts.jobs, accounts.quota, accounts.activities, clock)
     share_tokens = ShareTokens(make_share_keys(settings, data, clock), clock)
     shares = ShareService(rooms, share_tokens, accounts.activities, clock, settings.accounts.share_days_max)
-    removal = Removal(database, data, parts.jobs, upkeep, rooms, accounts)
-    intake = Intake(settings, data, database, parts.jobs, accounts, parts.webhooks, clock)
+    removal = Removal(database, data, blobs, parts.jobs, upkeep, rooms, accounts)
+    intake = Intake(settings, blobs, data, database, parts.jobs, accounts, parts.webhooks, clock)
     housekeeping = Housekeeping(
         database,
         data,
@@ -95,9 +96,9 @@ def make_services(parts: Parts, worker_pid: Callable[[], int | None] | None = No
         rooms,
         accounts,
         removal,
-        Leftovers(database, data, parts.jobs, rooms, clock),
-        LostFiles(database, data, upkeep, rooms),
-        Pressure(database, data, upkeep, removal, settings.jobs.pressure_free_bytes),
+        Leftovers(database, data, blobs, parts.jobs, rooms, clock),
+        LostFiles(database, blobs, upkeep, rooms),
+        Pressure(database, data, blobs, upkeep, removal, settings.jobs.pressure_free_bytes),
         {
             "logins and tokens": accounts.purge,
             "links to rooms": shares.purge,
@@ -117,7 +118,7 @@ def make_services(parts: Parts, worker_pid: Callable[[], int | None] | None = No
         rooms,
         shares,
         departures,
-        DiskUsage(data, clock),
+        DiskUsage(data, blobs, clock),
         clock,
         housekeeping.soon,
         components={} if worker_pid is None else {"worker": lambda: _resident_bytes(worker_pid())},
@@ -126,6 +127,7 @@ def make_services(parts: Parts, worker_pid: Callable[[], int | None] | None = No
     scans = ScanService(
         database,
         data,
+        blobs,
         parts.jobs,
         accounts,
         parts.webhooks,

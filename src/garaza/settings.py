@@ -9,7 +9,7 @@ import ipaddress
 import re
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, Field, SecretStr, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -399,6 +399,61 @@ class RedisSettings(BaseModel):
         return _with_extra(_address(value, r"(?:rediss?|unix)://.*", _REDIS), "redis", "redis")
 
 
+class StorageSettings(BaseModel):
+    """Where videos and results are kept."""
+
+    url: str | None = None
+    """s3://bucket/prefix: in a bucket that speaks S3's protocol. None: in the data directory."""
+    endpoint: str | None = None
+    """https://host:port of that server. http:// is spoken only if it is said here. None: AWS's own."""
+    region: str | None = None
+    access_key_id: str | None = None
+    """This and the secret key: None: those of AWS_… variables, or of the machine."""
+    secret_access_key: SecretStr | None = None
+    session_token: SecretStr | None = None
+    virtual_hosts: bool = False
+    """The endpoint's name has the bucket's in it."""
+    timeout_seconds: Annotated[float, Field(gt=0, le=25)] = 10
+    """How long it may be silent while a client waits, who is then answered 503."""
+    part_seconds: Annotated[float, Field(gt=0, le=3600)] = 60
+    """How long it may take for a part of 8 MiB of a video or a result. More on a slow line."""
+    connections: Annotated[int, Field(ge=1, le=64)] = 4
+    """Such parts on their way at once, for each upload and each result. Each takes 8 MiB of memory."""
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _empty_is_none(cls, value: object) -> object:
+        return None if value == "" else value
+
+    @field_validator("url")
+    @classmethod
+    def _known_kind(cls, value: str | None) -> str | None:
+        if value is None:
+            return None
+        if not re.fullmatch(r"s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](/[\w!.*'()/-]*)?", value, re.ASCII):
+            msg = "it must look like s3://bucket or s3://bucket/prefix"
+            raise ValueError(msg)
+        if find_spec("obstore") is None:
+            msg = "it needs a package that is not installed: pip install 'garaza[s3]'"
+            raise ValueError(msg)
+        return value
+
+    @field_validator("endpoint")
+    @classmethod
+    def _an_address(cls, value: str | None) -> str | None:
+        if value is not None and not re.fullmatch(r"https?://[\w.:\[\]-]+/?", value, re.ASCII):
+            msg = "it must look like https://host or https://host:port; keys are variables of their own"
+            raise ValueError(msg)
+        return value
+
+    @model_validator(mode="after")
+    def _both_keys(self) -> Self:
+        if (self.access_key_id is None) != (self.secret_access_key is None):
+            msg = "access_key_id and secret_access_key go together"
+            raise ValueError(msg)
+        return self
+
+
 _PerMinute = Annotated[int, Field(ge=1, le=10_000_000)]
 
 
@@ -472,6 +527,7 @@ class Settings(BaseSettings):
     compression: CompressionSettings = CompressionSettings()
     conditional: ConditionalSettings = ConditionalSettings()
     redis: RedisSettings = RedisSettings()
+    storage: StorageSettings = StorageSettings()
     rate_limits: RateLimitSettings = RateLimitSettings()
     timeouts: TimeoutSettings = TimeoutSettings()
     shedding: SheddingSettings = SheddingSettings()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any, TypeVar
 
 from pydantic import SecretStr
@@ -19,6 +20,8 @@ from garaza.jobs.run_job import JobRunner, Reconstruct
 from garaza.jobs.service import JobService
 from garaza.jobs.supervisor import Supervisor
 from garaza.jobs.sweeper import Sweeper
+from garaza.kit.blobs.local import LocalBlobs
+from garaza.kit.blobs.port import Blobs
 from garaza.kit.broadcast import AnyOf, BroadcastChanges, Broadcaster
 from garaza.kit.changes import Changes, changes_of
 from garaza.kit.clock import Clock, system_clock
@@ -29,7 +32,7 @@ from garaza.kit.signing.outgoing import MAX_LIFETIME_SECONDS
 from garaza.kit.signing_keys import SigningKeys
 from garaza.kit.storage import DataDirectory
 from garaza.reconstruction.isolated import reconstruct_isolated
-from garaza.settings import DatabaseSettings, JobSettings, RateLimitSettings, Settings
+from garaza.settings import DatabaseSettings, JobSettings, RateLimitSettings, Settings, StorageSettings
 from garaza.webhooks.service import WebhookService
 
 T = TypeVar("T")
@@ -43,6 +46,7 @@ class Parts:
 
     settings: Settings
     data: DataDirectory
+    blobs: Blobs
     database: Database
     jobs: JobService
     webhooks: WebhookService
@@ -66,6 +70,7 @@ class Parts:
         return JobRunner(
             self.database,
             self.data,
+            self.blobs,
             self.jobs,
             self.settings.jobs,
             self.reconstruct,
@@ -148,12 +153,46 @@ def make_parts(settings: Settings, clock: Clock = system_clock) -> Parts:
     webhooks = WebhookService(settings.webhooks, clock)
     jobs = JobService(settings.jobs, clock, webhooks.on_end)
     redis_url = _secret(settings.redis.url)
+    blobs = make_blobs(settings.storage, data)
     if redis_url is None:
-        return Parts(settings, data, database, jobs, webhooks, clock)
+        return Parts(settings, data, blobs, database, jobs, webhooks, clock)
     broadcaster = Broadcaster(redis_url, _BROADCAST_CHANNEL)
     database.committed = lambda info: broadcaster.tell() if COMMITTED in info else None
     shared_limits = SharedStore(redis_url)
-    return Parts(settings, data, database, jobs, webhooks, clock, shared_limits=shared_limits, broadcaster=broadcaster)
+    return Parts(
+        settings,
+        data,
+        blobs,
+        database,
+        jobs,
+        webhooks,
+        clock,
+        shared_limits=shared_limits,
+        broadcaster=broadcaster,
+    )
+
+
+def make_blobs(settings: StorageSettings, data: DataDirectory) -> Blobs:
+    """Where videos and results are kept."""
+    if settings.url is None:
+        return LocalBlobs(data)
+    from garaza.kit.blobs.s3 import S3Blobs, S3Options  # noqa: PLC0415 - of an extra
+
+    bucket, _, prefix = settings.url.removeprefix("s3://").partition("/")
+    options = S3Options(
+        bucket,
+        prefix=prefix.strip("/"),
+        endpoint=settings.endpoint,
+        region=settings.region,
+        access_key_id=settings.access_key_id,
+        secret_access_key=_secret(settings.secret_access_key),
+        session_token=_secret(settings.session_token),
+        virtual_hosts=settings.virtual_hosts,
+        patience=timedelta(seconds=settings.timeout_seconds),
+        part_patience=timedelta(seconds=settings.part_seconds),
+        connections=settings.connections,
+    )
+    return S3Blobs(options, data.incoming)
 
 
 def make_attempts(settings: RateLimitSettings, shared: SharedStore | None) -> Attempts | None:

@@ -16,6 +16,7 @@ from sqlalchemy import select
 from garaza.jobs.models import Job
 from garaza.jobs.run_job import JobRunner
 from garaza.kit import tracing
+from garaza.kit.blobs.local import LocalBlobs
 from garaza.observability.reporting import scrubbed, start_sentry
 from garaza.reconstruction.options import Options
 from garaza.reconstruction.progress import Monitor, Stage
@@ -60,7 +61,7 @@ async def _do(whole: Whole, template: Path) -> None:
         shutil.copytree(template, out, dirs_exist_ok=True)
         return Result.read(out)
 
-    runner = JobRunner(whole.database, whole.data, whole.jobs, whole.settings.jobs, reconstruct)
+    runner = JobRunner(whole.database, whole.data, LocalBlobs(whole.data), whole.jobs, whole.settings.jobs, reconstruct)
     async with whole.database.write() as session:
         claim = await whole.jobs.claim(session, "worker")
     assert claim is not None

@@ -18,10 +18,11 @@ import pytest
 
 from garaza.cli.listening import CannotListen, listen
 from tests.cli.command import PATIENCE_SECONDS, refused, run, started
-from tests.servers.fixtures import valkey
+from tests.servers.fixtures import seaweed, valkey
+from tests.servers.seaweed import Seaweed
 from tests.servers.valkey import Valkey
 
-__all__ = ["valkey"]
+__all__ = ["seaweed", "valkey"]
 
 
 @pytest.fixture
@@ -219,6 +220,33 @@ def test_the_doctor_finds_what_is_wrong(taken_port: int, data: Path) -> None:
     assert done.stdout.count(r"\u2717") == 2
     assert f"{data} is a file; choose a folder with --data-dir" in done.stdout
     assert f"Can't listen on 127.0.0.1, port {taken_port}: Address already in use." in done.stdout
+
+
+def test_the_doctor_tries_the_bucket_out(data: Path, seaweed: Seaweed) -> None:
+    bucket = seaweed.new_bucket()
+    given = {"GARAZA_SERVER__PORT": "0", "GARAZA_UPLOADS__MIN_FREE_BYTES": "0", **seaweed.settings(bucket)}
+    done = run("doctor", "--data-dir", data, **given)
+    assert (done.returncode, f"s3://{bucket}/rooms: written, read and removed" in done.stdout) == (0, True), done.stdout
+    assert seaweed.objects(bucket) == []
+    done = run("doctor", "--data-dir", data, **{**given, "GARAZA_STORAGE__SECRET_ACCESS_KEY": "hush"})
+    assert done.returncode == 1
+    assert "the secret key doesn't belong to the access key; see GARAZA_STORAGE__" in done.stdout
+    assert "hush" not in done.stdout + done.stderr
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "told"),
+    [
+        ("URL", "https://bucket", "it must look like s3://bucket"),
+        ("URL", "s3://", "it must look like s3://bucket"),
+        ("ENDPOINT", "https://key:hush@example.org", "keys are variables of their own"),
+        ("ACCESS_KEY_ID", "key", "go together"),
+        ("TIMEOUT_SECONDS", "0", "greater than 0"),
+    ],
+)
+def test_a_bucket_that_cant_be_is_refused(data: Path, name: str, value: str, told: str) -> None:
+    said = refused("doctor", "--data-dir", data, code=2, **{f"GARAZA_STORAGE__{name}": value})
+    assert told in said
 
 
 def test_the_doctor_asks_where_limits_are_counted(data: Path, valkey: Valkey) -> None:

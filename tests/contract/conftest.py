@@ -3,6 +3,6 @@
 from __future__ import annotations
 
 from tests.accounts.conftest import anyio_backend, empty_file
-from tests.servers.fixtures import postgres, valkey
+from tests.servers.fixtures import postgres, seaweed, valkey
 
-__all__ = ["anyio_backend", "empty_file", "postgres", "valkey"]
+__all__ = ["anyio_backend", "empty_file", "postgres", "seaweed", "valkey"]

@@ -429,7 +429,7 @@ async def test_a_disk_that_is_not_there_changes_nothing(world: World, caplog: py
     done = await world.housekeeping.round()
     assert done["scans without files"] == 0
     assert [await state(world, job_id) for job_id in jobs] == ["completed"] * 4
-    assert any("is its disk mounted" in record.message for record in caplog.records)
+    assert any("is it the right place" in record.message for record in caplog.records)
     world.data.results.rmdir()
     (world.data.root / "elsewhere").rename(world.data.results)
     assert (await anna.get(f"/api/rooms/{room['id']}")).json()["job_id"] == jobs[0]

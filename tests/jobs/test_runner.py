@@ -17,6 +17,7 @@ from sqlalchemy import URL
 from garaza.jobs.claims import Claim
 from garaza.jobs.run_job import JobRunner
 from garaza.jobs.service import JobService
+from garaza.kit.blobs.local import LocalBlobs
 from garaza.kit.database import Database, DatabaseUnavailableError, ReadSession, WriteSession
 from garaza.kit.storage import DataDirectory
 from garaza.reconstruction.failures import EngineCrashed, TooDark
@@ -68,7 +69,9 @@ class Bench:
 
     def __post_init__(self) -> None:
         self.stopping = asyncio.Event()
-        self.runner = JobRunner(self.database, self.data, self.queue.jobs, self.settings, self.double)
+        self.runner = JobRunner(
+            self.database, self.data, LocalBlobs(self.data), self.queue.jobs, self.settings, self.double
+        )
 
     async def add(self) -> str:
         job_id = await self.queue.add()
@@ -173,7 +176,15 @@ async def test_files_are_kept_compressed_too_and_counted(bench: Bench, compress:
         (out / RESULT_FILE).write_text(made.to_json(), encoding="utf-8")
         return made
 
-    runner = JobRunner(bench.database, bench.data, bench.queue.jobs, bench.settings, reconstruct, compress=compress)
+    runner = JobRunner(
+        bench.database,
+        bench.data,
+        LocalBlobs(bench.data),
+        bench.queue.jobs,
+        bench.settings,
+        reconstruct,
+        compress=compress,
+    )
     job_id = await bench.add()
     claim = await bench.queue.claimed()
     await runner.run(claim, asyncio.Event())

@@ -12,6 +12,7 @@ from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
+from garaza.kit.blobs.local import place_of
 from garaza.kit.encoders import ZstdCompressor
 from garaza.kit.packed_files import copies_of, is_copy, pack_files
 from garaza.kit.stored_files import stored_file_answer
@@ -97,7 +98,7 @@ def test_what_a_copy_is() -> None:
 async def ask(place: Path, **headers: str) -> Response:
     raw = Headers({name.replace("_", "-"): value for name, value in headers.items()})
     return await stored_file_answer(
-        raw, place, digest="d" * 64, media_type="application/json", version="", private=True
+        raw, place_of(place), digest="d" * 64, media_type="application/json", version="", private=True
     )
 
 

@@ -33,6 +33,7 @@ from garaza.jobs.models import Job
 from garaza.jobs.run_job import file_rows, keep_compressed
 from garaza.jobs.service import JobService
 from garaza.jobs.upkeep import JobUpkeep
+from garaza.kit.blobs.local import LocalBlobs
 from garaza.kit.database import Database
 from garaza.kit.ids import new_id
 from garaza.kit.storage import DataDirectory
@@ -77,6 +78,7 @@ class World:
 
     def __post_init__(self) -> None:
         self.data.create()
+        self.blobs = LocalBlobs(self.data)
         self.database = Database(self.url, pool_options(DatabaseSettings(), self.url))
         self.accounts = AccountService(
             AccountSettings(), self.database, self.keys, storage_used, self.clock, CountingHasher()
@@ -86,12 +88,12 @@ class World:
         self.jobs = JobService(JobSettings(), self.clock)
         self.upkeep = JobUpkeep(self.clock, self._note_end)
         self.rooms = RoomService(
-            self.database, self.data, self.jobs, self.accounts.quota, self.accounts.activities, self.clock
+            self.database, self.blobs, self.jobs, self.accounts.quota, self.accounts.activities, self.clock
         )
         self.shares = ShareService(
             self.rooms, ShareTokens(self.keys, self.clock), self.accounts.activities, self.clock, 365
         )
-        self.removal = Removal(self.database, self.data, self.jobs, self.upkeep, self.rooms, self.accounts)
+        self.removal = Removal(self.database, self.data, self.blobs, self.jobs, self.upkeep, self.rooms, self.accounts)
         self.housekeeping = Housekeeping(
             self.database,
             self.data,
@@ -99,9 +101,9 @@ class World:
             self.rooms,
             self.accounts,
             self.removal,
-            Leftovers(self.database, self.data, self.jobs, self.rooms, self.clock),
-            LostFiles(self.database, self.data, self.upkeep, self.rooms),
-            Pressure(self.database, self.data, self.upkeep, self.removal, self.wanted_free_bytes),
+            Leftovers(self.database, self.data, self.blobs, self.jobs, self.rooms, self.clock),
+            LostFiles(self.database, self.blobs, self.upkeep, self.rooms),
+            Pressure(self.database, self.data, self.blobs, self.upkeep, self.removal, self.wanted_free_bytes),
             self.purges,
             UploadUpkeep(self.database, self.data, self.clock),
         )
@@ -119,7 +121,7 @@ class World:
             self.rooms,
             self.shares,
             self.departures,
-            DiskUsage(self.data, self.clock),
+            DiskUsage(self.data, self.blobs, self.clock),
             self.clock,
             self._soon,
             {"something": lambda: 7},
@@ -132,8 +134,8 @@ class World:
         routers = [
             account_routes(self.accounts),
             departure_routes(self.departures),
-            room_routes(self.rooms, self.shares, self.database, self.data, self.removal.remove_room),
-            make_shared_router(self.shares, self.data),
+            room_routes(self.rooms, self.shares, self.database, self.blobs, self.removal.remove_room),
+            make_shared_router(self.shares, self.blobs),
             admin_routes(self.admin, self.clock),
         ]
         for router in routers:

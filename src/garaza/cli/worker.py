@@ -67,6 +67,7 @@ def _work_for_broker(parts: Parts, owner: str, *, supervised: bool) -> None:
 async def work(parts: Parts, owner: str, *, supervised: bool) -> None:
     """Do the jobs of `parts` until told to stop, and look into the database for them."""
     from garaza.jobs.channels import QUEUE_CHANNEL  # noqa: PLC0415
+    from garaza.jobs.scratch import remove_scratch  # noqa: PLC0415
     from garaza.jobs.worker import Worker, stop_on_signals, stop_with_parent  # noqa: PLC0415
     from garaza.kit.changes import changes_of  # noqa: PLC0415
 
@@ -77,6 +78,8 @@ async def work(parts: Parts, owner: str, *, supervised: bool) -> None:
     if supervised:
         stop_with_parent(worker_.stopping)
     try:
+        if not parts.blobs.on_disk:
+            await remove_scratch(parts.database, parts.data, parts.jobs)
         await worker_.run()
     finally:
         if parts.broadcaster is not None:

@@ -5,14 +5,15 @@ from __future__ import annotations
 import asyncio
 import dataclasses
 import logging
-from bisect import bisect_right
-from pathlib import Path
+from collections.abc import Sequence
+from pathlib import Path, PurePath, PurePosixPath
 
 from garaza.jobs.service import JobService
+from garaza.kit.blobs.port import Blobs
 from garaza.kit.clock import Clock
 from garaza.kit.database import Database
 from garaza.kit.ids import is_id
-from garaza.kit.storage import DataDirectory, Known, changed_at, job_of
+from garaza.kit.storage import DataDirectory, Known, job_of
 from garaza.rooms.service import RoomService
 
 logger = logging.getLogger(__name__)
@@ -31,12 +32,14 @@ class Leftovers:
         self,
         database: Database,
         data: DataDirectory,
+        blobs: Blobs,
         jobs: JobService,
         rooms: RoomService,
         clock: Clock,
     ) -> None:
         self._database = database
         self._data = data
+        self._blobs = blobs
         self._jobs = jobs
         self._rooms = rooms
         self._clock = clock
@@ -45,40 +48,44 @@ class Leftovers:
 
     async def remove_all(self) -> int:
         """Before the first request, while nothing but workers can be writing; how many there were."""
-        return await self._remove(await asyncio.to_thread(self._data.inventory))
+        scratch = await asyncio.to_thread(self._data.scratch)
+        return await self._remove(scratch, [found.key for found in await self._blobs.left_by_a_crash()])
 
     async def remove_some(self) -> int:
         """While the service runs: what attempts have left, and a part of the rest; how many there were."""
-        return await self._remove(await asyncio.to_thread(self._next))
+        work = await asyncio.to_thread(self._data.in_work)
+        return await self._remove(work, await self._next())
 
-    def _next(self) -> list[Path]:
-        job_ids = self._data.job_ids()
-        begin = bisect_right(job_ids, self._after)
-        part = job_ids[begin : begin + PART]
-        self._after = part[-1] if begin + PART < len(job_ids) else ""
+    async def _next(self) -> list[PurePosixPath]:
+        part = await self._blobs.some(self._after, PART)
+        self._after = part.after
         before = self._clock() - GRACE_SECONDS
-        return [*self._data.in_work(), *(path for path in self._data.of_jobs(part) if changed_at(path) < before)]
+        return [found.key for found in part.found if found.changed_at < before]
 
-    async def _remove(self, seen: list[Path]) -> int:
-        """Remove what nobody knows of. The database is asked after `seen` was: what has come since isn't in it."""
-        left: list[Path] = []
+    async def _remove(self, scratch: Sequence[Path], blobs: Sequence[PurePosixPath]) -> int:
+        """Remove what nobody knows of. The database is asked after all was seen: what has come since isn't in it."""
+        seen: list[PurePath] = [*scratch, *blobs]
+        left: set[PurePath] = set()
         known_names: set[str] = set()
         for begin in range(0, len(seen), _ASKED_AT_ONCE):
             paths = seen[begin : begin + _ASKED_AT_ONCE]
             known = await self._known({job_of(path) for path in paths})
-            left += [path for path in paths if not known.has(path)]
+            left |= {path for path in paths if not known.has(path)}
             known_names |= known.uploads | {job_id for job_id, _ in known.results}
-        here, unknown = self._names(seen), self._names(left) - known_names
+        # Of scratch nothing is said: what is on its way to become a video or a result comes and goes.
+        here = {job_of(key) for key in blobs}
+        unknown = {job_of(key) for key in blobs if key in left} - known_names
         if is_most(len(unknown), len(here)):
             logger.error(
                 "%d of %d scans in %s are unknown to the database, which looks like that of another directory, or like "
                 "an old copy: nothing is removed",
                 len(unknown),
                 len(here),
-                self._data.root,
+                self._blobs.name,
             )
             return 0
-        await asyncio.to_thread(self._data.remove_left, left)
+        await self._data.remove(*(path for path in scratch if path in left))
+        await self._blobs.remove(*(key for key in blobs if key in left))
         return len(left)
 
     async def _known(self, job_ids: set[str]) -> Known:
@@ -87,11 +94,6 @@ class Leftovers:
             known = await self._jobs.known(session, ids)
             kept = await self._rooms.versions(session, ids)
         return dataclasses.replace(known, results=known.results | kept)
-
-    def _names(self, paths: list[Path]) -> set[str]:
-        """The jobs whose videos or results these are. What is on its way to become one comes and goes."""
-        passing = {self._data.incoming, self._data.work}
-        return {job_of(path) for path in paths if path.parent not in passing}
 
 
 def is_most(some: int, all_of_them: int) -> bool:

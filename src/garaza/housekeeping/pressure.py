@@ -7,6 +7,7 @@ import logging
 
 from garaza.housekeeping.removal import Removal
 from garaza.jobs.upkeep import JobUpkeep, Stored
+from garaza.kit.blobs.port import Blobs
 from garaza.kit.database import Database
 from garaza.kit.storage import DataDirectory
 
@@ -27,12 +28,14 @@ class Pressure:
         self,
         database: Database,
         data: DataDirectory,
+        blobs: Blobs,
         upkeep: JobUpkeep,
         removal: Removal,
         wanted_free_bytes: int,
     ) -> None:
         self._database = database
         self._data = data
+        self._blobs = blobs
         self._upkeep = upkeep
         self._removal = removal
         self._wanted = wanted_free_bytes
@@ -44,9 +47,12 @@ class Pressure:
         if await self._enough():
             self._helpless = False
             return 0
-        async with self._database.read() as session:
-            finished = await self._upkeep.guests_finished(session, LEFT_ALONE_SECONDS, _AT_ONCE)
-            asleep = await self._upkeep.unprocessed(session, LEFT_ALONE_SECONDS, _AT_ONCE)
+        finished: list[Stored] = []
+        asleep: list[Stored] = []
+        if self._blobs.on_disk:
+            async with self._database.read() as session:
+                finished = await self._upkeep.guests_finished(session, LEFT_ALONE_SECONDS, _AT_ONCE)
+                asleep = await self._upkeep.unprocessed(session, LEFT_ALONE_SECONDS, _AT_ONCE)
         count = 0
         for job, what in [*((job, "a guest's scan") for job in finished), *((job, "a video") for job in asleep)]:
             if await self._enough():

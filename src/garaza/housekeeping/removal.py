@@ -10,8 +10,8 @@ and since new references are made only to what a living job has, none can come a
 
 from __future__ import annotations
 
-import asyncio
 import logging
+from pathlib import PurePosixPath
 
 from sqlalchemy.exc import IntegrityError
 
@@ -19,6 +19,7 @@ from garaza.accounts.service import AccountService
 from garaza.jobs.keeping import needs_result
 from garaza.jobs.service import JobService
 from garaza.jobs.upkeep import JobUpkeep
+from garaza.kit.blobs.port import RESULTS, Blobs, result_key, upload_key
 from garaza.kit.database import Database, ReadSession
 from garaza.kit.storage import DataDirectory
 from garaza.rooms.service import RoomService
@@ -36,6 +37,7 @@ class Removal:
         self,
         database: Database,
         data: DataDirectory,
+        blobs: Blobs,
         jobs: JobService,
         upkeep: JobUpkeep,
         rooms: RoomService,
@@ -43,6 +45,7 @@ class Removal:
     ) -> None:
         self._database = database
         self._data = data
+        self._blobs = blobs
         self._jobs = jobs
         self._upkeep = upkeep
         self._rooms = rooms
@@ -55,11 +58,10 @@ class Removal:
                 logger.error("scan %s is not marked as deleted: its files stay", job_id)
                 return
             kept = await self._rooms.versions(session, [job_id])
-        here = await asyncio.to_thread(self._data.versions, job_id)
-        await self._data.remove(self._data.upload(job_id), self._data.checkpoints(job_id))
-        for version in here:
-            if (job_id, version) not in kept:
-                await self._data.remove_result(job_id, version)
+        await self._data.remove(self._data.checkpoints(job_id))
+        here = await self._blobs.children(PurePosixPath(RESULTS, job_id))
+        gone = [result_key(job_id, version) for version in here if (job_id, version) not in kept]
+        await self._blobs.remove(upload_key(job_id), *gone)
         async with self._database.write() as session:
             await self._jobs.finish_deleted(session, job_id)
 
@@ -71,7 +73,7 @@ class Removal:
                 return
             kept = await self._is_kept(session, room.job_id, room.version)
         if not kept:
-            await self._data.remove_result(room.job_id, room.version)
+            await self._blobs.remove(result_key(room.job_id, room.version))
         async with self._database.write() as session:
             await self._rooms.finish_deleted(session, room_id)
 
@@ -80,7 +82,7 @@ class Removal:
         async with self._database.read() as session:
             kept = await self._is_kept(session, job_id, version)
         if not kept:
-            await self._data.remove_result(job_id, version)
+            await self._blobs.remove(result_key(job_id, version))
 
     async def _is_kept(self, session: ReadSession, job_id: str, version: str) -> bool:
         return await needs_result(session, job_id, version) or await self._rooms.refers(session, job_id, version)

@@ -15,6 +15,7 @@ from garaza.housekeeping.lost_files import LostFiles
 from garaza.housekeeping.pressure import Pressure
 from garaza.housekeeping.removal import Removal
 from garaza.jobs.service import JobService
+from garaza.kit.blobs.port import StorageUnavailableError
 from garaza.kit.database import Database, DatabaseUnavailableError, ReadSession, WriteSession
 from garaza.kit.storage import DataDirectory
 from garaza.rooms.service import RoomService
@@ -108,6 +109,8 @@ class Housekeeping:
             except DatabaseUnavailableError:
                 logger.warning("housekeeping has to wait for the database")
                 break
+            except StorageUnavailableError as error:
+                logger.warning("housekeeping: %s have to wait for the storage: %s", what, error)
             except Exception:
                 logger.exception("housekeeping could not finish with %s", what)
             else:
@@ -161,7 +164,7 @@ class Housekeeping:
         for one in found:
             try:
                 await remove(one)
-            except DatabaseUnavailableError:
+            except (DatabaseUnavailableError, StorageUnavailableError):
                 raise
             except Exception:
                 # A file that can't be removed, say. The others need not wait for it.

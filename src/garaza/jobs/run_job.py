@@ -11,7 +11,7 @@ import time
 from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
@@ -21,9 +21,10 @@ from garaza.jobs.heartbeat import Heartbeat, Stop
 from garaza.jobs.reports import Reports
 from garaza.jobs.service import JobService
 from garaza.kit.backoff import backoff
+from garaza.kit.blobs.port import Blobs, StorageUnavailableError, result_key, upload_key
 from garaza.kit.database import Database, DatabaseUnavailableError, WriteSession, trouble_of
 from garaza.kit.packed_files import MEDIA_TYPES, copies_of, pack_files
-from garaza.kit.storage import DataDirectory, sync_directory
+from garaza.kit.storage import DataDirectory
 from garaza.kit.tracing import attempt_span
 from garaza.kit.waiting import first_of
 from garaza.reconstruction.cameras.scale import KnownLength
@@ -44,6 +45,7 @@ _FAREWELL_SECONDS = 3.0
 """How long a worker that has to end tries to reach the database. What it can't say then, its lease will by expiring."""
 
 Write = Callable[[WriteSession], Awaitable[bool]]
+T = TypeVar("T")
 
 
 class Reconstruct(Protocol):
@@ -69,6 +71,7 @@ class JobRunner:
         self,
         database: Database,
         data: DataDirectory,
+        blobs: Blobs,
         jobs: JobService,
         settings: JobSettings,
         reconstruct: Reconstruct = reconstruct_isolated,
@@ -77,6 +80,7 @@ class JobRunner:
     ) -> None:
         self._database = database
         self._data = data
+        self._blobs = blobs
         self._jobs = jobs
         self._settings = settings
         self._reconstruct = reconstruct
@@ -104,9 +108,11 @@ class JobRunner:
                 ours = await self._say(claim, reports, end.write, stopping)
                 span.ended(well=ours and end.version is not None)
                 if not ours and end.version is not None:
-                    await self._data.remove_result(claim.job_id, end.version)
+                    # If it stays where it is, it is swept.
+                    with contextlib.suppress(StorageUnavailableError):
+                        await self._blobs.remove(result_key(claim.job_id, end.version))
             finally:
-                await self._data.remove(folder)
+                await self._data.remove(folder, self._data.fetched(claim.job_id, claim.fence).parent)
         await self._forget_checkpoints(claim)
 
     # The work ----------------------------------------------------------------------------------------------------
@@ -116,9 +122,11 @@ class JobRunner:
         heartbeat = Heartbeat(self._database, self._jobs, self._settings, claim, reports, stopping)
         async with heartbeat:
             try:
-                await asyncio.to_thread(self._data.remove_earlier, claim.job_id, claim.fence, claim.attempt)
-                result = await self._work(claim, folder, reports, heartbeat)
-                files = await asyncio.to_thread(self._place, claim, folder, result)
+                video = await self._patiently(heartbeat, lambda: self._begin(claim))
+                result = await self._work(claim, video, folder, reports, heartbeat)
+                files = await asyncio.to_thread(self._files, folder, result)
+                place = result_key(claim.job_id, _version(claim))
+                await self._patiently(heartbeat, lambda: self._blobs.publish(folder, place))
             except Cancelled:
                 return self._stopped(claim, heartbeat.stopped)
             except ReconstructionFailure as failure:
@@ -131,11 +139,17 @@ class JobRunner:
         version = _version(claim)
         return _End(lambda session: self._jobs.complete(session, claim, version, files), version)
 
-    async def _work(self, claim: Claim, folder: Path, reports: Reports, heartbeat: Heartbeat) -> Result:
+    async def _begin(self, claim: Claim) -> Path:
+        """Remove what earlier attempts have left, and get the video."""
+        await asyncio.to_thread(self._data.remove_earlier, claim.job_id, claim.fence)
+        # One may have been killed just after it had published its result, and before it could say so. What is older
+        # than the first attempt of these may be a result that somebody keeps.
+        earlier = range(claim.fence - claim.attempt + 1, claim.fence)
+        await self._blobs.remove(*(result_key(claim.job_id, str(fence)) for fence in earlier))
+        return await self._blobs.fetch(upload_key(claim.job_id), self._data.fetched(claim.job_id, claim.fence))
+
+    async def _work(self, claim: Claim, video: Path, folder: Path, reports: Reports, heartbeat: Heartbeat) -> Result:
         def work() -> Result:
-            video = self._data.upload(claim.job_id)
-            # On this machine, that is: another worker may have it, and the work is not at fault.
-            video.stat()
             return self._reconstruct(
                 video,
                 folder,
@@ -148,16 +162,28 @@ class JobRunner:
 
         return await asyncio.get_running_loop().run_in_executor(self._threads, work)
 
-    def _place(self, claim: Claim, folder: Path, result: Result) -> list[dict[str, Any]]:
-        """Move the folder to where results are. Until the row says so it is nobody's and may be swept."""
+    def _files(self, folder: Path, result: Result) -> list[dict[str, Any]]:
+        """Put copies beside the files, and describe them all. Blocks."""
         if self._keep_compressed:
             keep_compressed(folder, result)
-        files = file_rows(folder, result)
-        place = self._data.result(claim.job_id, _version(claim))
-        place.parent.mkdir(parents=True, exist_ok=True)
-        folder.rename(place)
-        sync_directory(place.parent)
-        return files
+        return file_rows(folder, result)
+
+    async def _patiently(self, heartbeat: Heartbeat, act: Callable[[], Awaitable[T]]) -> T:
+        """Do something with the storage, however long that is away: what has been worked out by then is not lost.
+
+        Raises:
+            Cancelled: the attempt is to end.
+        """
+        failures = 0
+        while True:
+            try:
+                return await _unless_stopped(heartbeat, act())
+            except StorageUnavailableError as error:
+                failures += 1
+                if failures == 1:
+                    logger.warning("a job waits for the storage: %s", error)
+            pause = backoff(failures, _FIRST_PAUSE_SECONDS, _LONGEST_PAUSE_SECONDS)
+            await _unless_stopped(heartbeat, asyncio.sleep(pause))
 
     # What it came to ---------------------------------------------------------------------------------------------
 
@@ -256,6 +282,24 @@ def file_rows(folder: Path, result: Result) -> list[dict[str, Any]]:
 def keep_compressed(folder: Path, result: Result, earlier: Path | None = None) -> None:
     """Put copies beside what becomes smaller. `earlier`: a version of the same result, which may have some."""
     pack_files(folder, [*(file.path for file in result.files), RESULT_FILE], earlier)
+
+
+async def _unless_stopped(heartbeat: Heartbeat, act: Awaitable[T]) -> T:
+    """Wait for it.
+
+    Raises:
+        Cancelled: the attempt is to end before that.
+    """
+    task = asyncio.ensure_future(act)
+    try:
+        while not (await asyncio.wait({task}, timeout=_FIRST_PAUSE_SECONDS))[0]:
+            if heartbeat.is_stopped():
+                raise Cancelled
+        return task.result()
+    finally:
+        if task.cancel():
+            with contextlib.suppress(asyncio.CancelledError, StorageUnavailableError):
+                await task
 
 
 def _version(claim: Claim) -> str:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import email.utils
 import os
-from collections.abc import Iterator
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
+from contextlib import AbstractAsyncContextManager, aclosing, asynccontextmanager
 from pathlib import Path
 
 from starlette.datastructures import Headers
@@ -13,6 +14,7 @@ from starlette.exceptions import HTTPException
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
+from garaza.kit.blobs.port import Blob
 from garaza.kit.conditional import Validators, check_read, may_go_on
 from garaza.kit.content_codings import with_suffix
 from garaza.kit.packed_files import Copy
@@ -34,15 +36,23 @@ def not_modified(tag: str, headers: dict[str, str]) -> Response:
     return Response(status_code=304, headers={"ETag": tag, **kept})
 
 
+Read = Callable[[int, int], AsyncGenerator[bytes, None]]
+"""The bytes from one place to another one, in pieces that fit into the memory."""
+Open = Callable[[], AbstractAsyncContextManager[Read]]
+"""What is read can be read to its end, whoever removes it meanwhile. Raises FileNotFoundError."""
+
+
 class FileAnswer(Response):
     """A file, or parts of it (Range, If-Range), to GET and HEAD. `headers` name its ETag.
 
-    What is wrong is raised, so that it is told as all errors are: HTTPException, 404 for a file that has just been
-    deleted, 416 for a range that can't be had.
+    What is wrong is raised before the first byte, so that it is told as all errors are: HTTPException, 404 for a file
+    that has just been deleted, 416 for a range that can't be had; and whatever reading raises.
     """
 
-    def __init__(self, path: Path, *, size: int, modified: float, media_type: str, headers: dict[str, str]) -> None:
-        self.path = path
+    def __init__(
+        self, opened: Open, *, size: int, modified: float, media_type: str, headers: Mapping[str, str]
+    ) -> None:
+        self.opened = opened
         self.size = size
         self.modified = modified
         self.media_type = media_type
@@ -63,14 +73,22 @@ class FileAnswer(Response):
             await self._begin(send)
             await send({"type": "http.response.body", "body": b""})
             return
-        file = await _open(self.path)
         leaving = asyncio.ensure_future(_left(receive))
         try:
-            await self._begin(send)
-            await _send_pieces(file, pieces, send, leaving)
+            async with self.opened() as read, aclosing(_body(read, pieces)) as body:
+                first = await anext(body, b"")
+                await self._begin(send)
+                await send({"type": "http.response.body", "body": first, "more_body": True})
+                async for chunk in body:
+                    # Servers take what is sent to nobody without a word: the rest would be read for nothing.
+                    if leaving.done():
+                        return
+                    await send({"type": "http.response.body", "body": chunk, "more_body": True})
+            await send({"type": "http.response.body", "body": b"", "more_body": False})
+        except FileNotFoundError:
+            raise gone() from None
         finally:
             leaving.cancel()
-            os.close(file)
 
     async def _begin(self, send: Send) -> None:
         await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
@@ -94,54 +112,53 @@ class FileAnswer(Response):
         return [*pieces, several.end]
 
 
-async def _open(path: Path) -> int:
-    opening = asyncio.ensure_future(asyncio.to_thread(os.open, path, os.O_RDONLY))
-    try:
-        return await asyncio.shield(opening)
-    except FileNotFoundError:
-        raise gone() from None
-    except asyncio.CancelledError:
-        # The thread can't be stopped, and nobody else would close what it opens.
-        opening.add_done_callback(lambda done: None if done.exception() else os.close(done.result()))
-        raise
-
-
 async def _left(receive: Receive) -> None:
     while (await receive())["type"] != "http.disconnect":
         pass
 
 
-async def _send_pieces(file: int, pieces: list[bytes | Part], send: Send, leaving: asyncio.Future[None]) -> None:
+async def _body(read: Read, pieces: list[bytes | Part]) -> AsyncGenerator[bytes, None]:
     for piece in pieces:
         if isinstance(piece, bytes):
-            await send({"type": "http.response.body", "body": piece, "more_body": True})
+            yield piece
             continue
-        for first, length in _chunks(piece):
-            # Servers take what is sent to nobody without a word: the rest of the file would be read for nothing.
-            if leaving.done():
-                return
-            chunk = await asyncio.to_thread(os.pread, file, length, first)
-            if len(chunk) < length:
-                msg = "a file is shorter than it was"
-                raise OSError(msg)
-            await send({"type": "http.response.body", "body": chunk, "more_body": True})
-    await send({"type": "http.response.body", "body": b"", "more_body": False})
+        left = piece[1] - piece[0]
+        async with aclosing(read(*piece)) as chunks:
+            async for chunk in chunks:
+                left -= len(chunk)
+                yield chunk
+        if left:
+            msg = "a file is shorter than it was"
+            raise OSError(msg)
 
 
-def _chunks(part: Part) -> Iterator[tuple[int, int]]:
-    first, end = part
-    while first < end:
-        length = min(CHUNK_BYTES, end - first)
-        yield first, length
-        first += length
+@asynccontextmanager
+async def open_file(path: Path) -> AsyncIterator[Read]:
+    """A file of this machine."""
+    opening = asyncio.ensure_future(asyncio.to_thread(os.open, path, os.O_RDONLY))
+    try:
+        file = await asyncio.shield(opening)
+    except asyncio.CancelledError:
+        # The thread can't be stopped, and nobody else would close what it opens.
+        opening.add_done_callback(lambda done: None if done.exception() else os.close(done.result()))
+        raise
+
+    async def read(first: int, end: int) -> AsyncGenerator[bytes, None]:
+        while first < end and (chunk := await asyncio.to_thread(os.pread, file, min(CHUNK_BYTES, end - first), first)):
+            first += len(chunk)
+            yield chunk
+
+    try:
+        yield read
+    finally:
+        os.close(file)
 
 
 def file_answer(
     request_headers: Headers,
-    path: Path,
+    blob: Blob,
     *,
     digest: str,
-    stat: os.stat_result,
     media_type: str,
     cache_control: str,
     headers: dict[str, str] | None = None,
@@ -151,7 +168,6 @@ def file_answer(
 
     Args:
         digest: of the content; becomes the strong ETag.
-        stat: of the file.
         copy: what is sent instead, where the client takes it.
 
     Raises:
@@ -161,15 +177,13 @@ def file_answer(
     plain = f'"{digest}"'
     tag = plain if copy is None else coded_tag(plain, copy.coding)
     # What the client has as it is is as good.
-    if (kept := check_read(request_headers, Validators((tag, plain), stat.st_mtime))) is not None:
+    if (kept := check_read(request_headers, Validators((tag, plain), blob.modified))) is not None:
         return not_modified(kept, common)
-    common |= {"ETag": tag, "Last-Modified": email.utils.formatdate(stat.st_mtime, usegmt=True)}
+    common |= {"ETag": tag, "Last-Modified": email.utils.formatdate(blob.modified, usegmt=True)}
     if copy is None:
-        return FileAnswer(path, size=stat.st_size, modified=stat.st_mtime, media_type=media_type, headers=common)
+        return blob.answer(media_type, common, blob.modified)
     common["Content-Encoding"] = copy.coding
-    answer = FileAnswer(
-        copy.path, size=copy.stat.st_size, modified=stat.st_mtime, media_type=media_type, headers=common
-    )
+    answer = copy.blob.answer(media_type, common, blob.modified)
     # A range without If-Range is one of the file as it is: an end of that doesn't fit to a beginning of this.
     del answer.headers["accept-ranges"]
     return answer

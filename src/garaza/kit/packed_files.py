@@ -10,11 +10,15 @@ import logging
 import os
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
+from pathlib import Path, PurePath, PurePosixPath
+from typing import TypeVar
 
+from garaza.kit.blobs.port import Blob
 from garaza.kit.encoders import Levels, make_encoder
 
 logger = logging.getLogger(__name__)
+
+P = TypeVar("P", bound=PurePath)
 
 _SUFFIXES = {"zstd": ".zst", "br": ".br"}
 MEDIA_TYPES = {".zst": "application/zstd", ".br": "application/x-brotli"}
@@ -34,31 +38,24 @@ _PART_BYTES = 1 << 20
 class Copy:
     """A file as it is sent."""
 
-    path: Path
+    blob: Blob
     coding: str
-    stat: os.stat_result
 
 
-def codings_of(path: Path) -> tuple[str, ...]:
+def codings_of(path: PurePath) -> tuple[str, ...]:
     """Those that there may be a copy of this file in."""
     return _CODINGS.get(path.suffix, ())
 
 
+def copy_name(path: P, coding: str) -> P:
+    """Where the copy of a file in a coding is, if there is one."""
+    return path.with_name(path.name + _SUFFIXES[coding])
+
+
 def copies_of(path: Path) -> list[Path]:
     """The copies that there are of a file. Blocks."""
-    places = [_place(path, coding) for coding in codings_of(path)]
+    places = [copy_name(path, coding) for coding in codings_of(path)]
     return [place for place in places if place.is_file()]
-
-
-def find_copy(path: Path, coding: str | None) -> Copy | None:
-    """The copy of a file in a coding. Blocks."""
-    if coding is None:
-        return None
-    place = _place(path, coding)
-    try:
-        return Copy(place, coding, place.stat())
-    except FileNotFoundError:
-        return None
 
 
 def is_copy(path: str, files: Collection[str]) -> bool:
@@ -86,17 +83,13 @@ def pack_files(folder: Path, paths: Iterable[str], earlier: Path | None = None) 
                 logger.warning("there will be no %s copy of a file: %s", coding, type(error).__name__)
 
 
-def _place(path: Path, coding: str) -> Path:
-    return path.with_name(path.name + _SUFFIXES[coding])
-
-
 def _shared(path: Path, earlier: Path, coding: str) -> bool:
     """Link the copies of a file that is itself a link; False where it isn't."""
     if not earlier.exists() or not earlier.samefile(path):
         return False
-    old = _place(earlier, coding)
+    old = copy_name(earlier, coding)
     if old.exists():
-        os.link(old, _place(path, coding))
+        os.link(old, copy_name(path, coding))
     return True
 
 
@@ -104,7 +97,7 @@ def _write(path: Path, coding: str) -> None:
     size = path.stat().st_size
     if size < _SMALLEST:
         return
-    place, encoder, written = _place(path, coding), make_encoder(coding, _LEVELS), 0
+    place, encoder, written = copy_name(path, coding), make_encoder(coding, _LEVELS), 0
     try:
         with path.open("rb") as source, place.open("xb") as target:
             while written <= _WORTH * size and (part := source.read(_PART_BYTES)):

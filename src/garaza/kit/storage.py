@@ -8,9 +8,8 @@ import os
 import shutil
 import tempfile
 import time
-from collections.abc import Iterable
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePath
 
 from garaza.kit.ids import is_id, new_id
 
@@ -29,7 +28,7 @@ class Known:
     active: set[str]
     """Jobs that wait for an attempt, or that one is going on at."""
 
-    def has(self, path: Path) -> bool:
+    def has(self, path: PurePath) -> bool:
         match path.parent.name:
             case "incoming":
                 return False
@@ -103,32 +102,24 @@ class DataDirectory:
         """Where one attempt gathers its result."""
         return self.work / f"{job_id}.{fence}"
 
+    def fetched(self, job_id: str, fence: int) -> Path:
+        """Where one attempt puts the video, if it isn't here anyway."""
+        return self.work / f"{job_id}.{fence}.video" / job_id
+
     def checkpoints(self, job_id: str) -> Path:
         """Where the attempts at a job leave what the next one can go on from."""
         return self.work / f"{job_id}.{_CHECKPOINTS}"
 
-    def remove_earlier(self, job_id: str, fence: int, attempt: int) -> None:
-        """Remove what the attempts before this one have left behind: they are void, be they killed or only slow.
+    def remove_earlier(self, job_id: str, fence: int) -> None:
+        """Remove what the attempts before this one have left here: they are void, be they killed or only slow.
 
         Only theirs, and not all but one's own: this may itself be the one that is slow. Blocks.
         """
-        left = [path for path in self.work.iterdir() if 0 <= _fence_of(path, job_id) < fence]
-        # One that was killed just after it had put its result into place, and before it could say so. What is older
-        # than the first attempt of these may be a result that somebody keeps.
-        results = self.results / job_id
-        left += [results / str(earlier) for earlier in range(fence - attempt + 1, fence)]
-        self.remove_now(*left)
+        self.remove_now(*(path for path in self.work.iterdir() if 0 <= _fence_of(path, job_id) < fence))
 
     def holds_scans(self) -> bool:
         """Whether there are videos or results. Blocks."""
         return any(any(folder.iterdir()) for folder in (self.uploads, self.results))
-
-    async def stat(self, path: Path) -> os.stat_result | None:
-        """Of a file below it; None where there is none."""
-        try:
-            return await asyncio.to_thread(path.stat)
-        except FileNotFoundError:
-            return None
 
     def free_bytes(self) -> int:
         """Free space for an unprivileged writer."""
@@ -153,12 +144,6 @@ class DataDirectory:
         """Take files and folders away at once; their blocks are freed in a thread. What isn't there is no error."""
         await asyncio.to_thread(self.remove_now, *paths)
 
-    async def remove_result(self, job_id: str, version: str) -> None:
-        """Take one version of a result away, and the job's folder of results with the last one."""
-        place = self.result(job_id, version)
-        await self.remove(place)
-        await asyncio.to_thread(_remove_if_empty, place.parent)
-
     def remove_now(self, *paths: Path) -> None:
         """`remove` for callers that may block."""
         for path in paths:
@@ -173,43 +158,9 @@ class DataDirectory:
         """Folders that attempts gather in, of living workers and of dead ones. Blocks."""
         return list(self.work.iterdir())
 
-    def inventory(self) -> list[Path]:
-        """Everything that may have been left by a crash, but for trash. Blocks."""
-        return [*self.incoming.iterdir(), *self.in_work(), *self.of_jobs(self.job_ids())]
-
-    def job_ids(self) -> list[str]:
-        """Of all videos and results that are here, in order. Blocks."""
-        return sorted({path.name for folder in (self.uploads, self.results) for path in folder.iterdir()})
-
-    def of_jobs(self, job_ids: Iterable[str]) -> list[Path]:
-        """The videos and the versions of results that are here of these jobs. Blocks."""
-        found = []
-        for job_id in job_ids:
-            video, folder = self.upload(job_id), self.results / job_id
-            if os.path.lexists(video):
-                found.append(video)
-            if folder.is_dir():
-                # A worker may remove it meanwhile.
-                with contextlib.suppress(FileNotFoundError):
-                    found += folder.iterdir()
-            elif os.path.lexists(folder):
-                # A file here is nobody's.
-                found.append(folder)
-        return found
-
-    def versions(self, job_id: str) -> list[str]:
-        """The versions of a job's result that are here. Blocks."""
-        try:
-            return [path.name for path in (self.results / job_id).iterdir()]
-        except (FileNotFoundError, NotADirectoryError):
-            return []
-
-    def remove_left(self, left: Iterable[Path]) -> None:
-        """Remove parts of an inventory, and the folders of jobs that are empty then. Blocks."""
-        left = list(left)
-        self.remove_now(*left)
-        for folder in {path.parent for path in left if path.parent.parent == self.results}:
-            _remove_if_empty(folder)
+    def scratch(self) -> list[Path]:
+        """Everything that may have been left by a crash here, but for blobs and trash. Blocks."""
+        return [*self.incoming.iterdir(), *self.in_work()]
 
     def usage(self) -> dict[str, int]:
         """Bytes on disk of each kind of thing here. A file that has several names counts once. Blocks."""
@@ -233,7 +184,7 @@ class DataDirectory:
             _remove(path)
 
 
-def job_of(path: Path) -> str:
+def job_of(path: PurePath) -> str:
     """The id in the name of a part of an inventory; nothing, where it names no job."""
     match path.parent.name:
         case "incoming":
@@ -269,14 +220,15 @@ def _size(path: Path, seen: set[tuple[int, int]]) -> int:
         return 0
 
 
-def _fence_of(path: Path, job_id: str) -> int:
+def _fence_of(path: PurePath, job_id: str) -> int:
     """Which attempt at the job this is of in `work`, whole or not yet whole (hidden, and named alike); -1: of none."""
     job, _, rest = path.name.removeprefix(".").partition(".")
     fence = rest.partition(".")[0]
     return int(fence) if job == job_id and fence.isdecimal() and fence.isascii() else -1
 
 
-def _remove_if_empty(folder: Path) -> None:
+def remove_if_empty(folder: Path) -> None:
+    """Remove a folder, unless there is something in it, or it isn't there. Blocks."""
     with contextlib.suppress(OSError):
         folder.rmdir()
 

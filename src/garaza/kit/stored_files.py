@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import asyncio
-from pathlib import Path
 from typing import Any
 
 from starlette.datastructures import Headers
 from starlette.responses import Response
 
+from garaza.kit.blobs.port import Place
 from garaza.kit.conditional import PRIVATE, must_match, named
 from garaza.kit.content_codings import accept_encoding, choose
 from garaza.kit.files import IMMUTABLE, coded_tag, file_answer, gone, not_modified
-from garaza.kit.packed_files import codings_of, find_copy
+from garaza.kit.packed_files import Copy, codings_of, copy_name
 
 _DIGEST_LETTERS = 16
 """Of the content's digest in an address: enough that two versions of a file never share one."""
@@ -60,7 +59,7 @@ def version_of(digest: str) -> str:
 
 async def stored_file_answer(
     request_headers: Headers,
-    place: Path,
+    place: Place,
     *,
     digest: str,
     media_type: str,
@@ -82,7 +81,7 @@ async def stored_file_answer(
     kept = version == version_of(digest) and not revocable
     cache_control = (_PRIVATE_IMMUTABLE if private else IMMUTABLE) if kept else PRIVATE
     plain, coding = f'"{digest}"', None
-    if codings := codings_of(place):
+    if codings := codings_of(place.key):
         headers["Vary"] = "Accept-Encoding"
         coding = choose(accept_encoding(request_headers), codings).coding
         if "range" in request_headers and (
@@ -95,17 +94,16 @@ async def stored_file_answer(
         tags = (plain,) if coding is None else (coded_tag(plain, coding), plain)
         if asked.strip() != "*" and (tag := named(asked, tags)) is not None:
             return not_modified(tag, {"Cache-Control": cache_control, **headers})
-    try:
-        stat, copy = await asyncio.to_thread(lambda: (place.stat(), find_copy(place, coding)))
-    except FileNotFoundError:
-        raise gone() from None
+    keys = [place.key] if coding is None else [place.key, copy_name(place.key, coding)]
+    blob, *copies = await place.blobs.find(*keys)
+    if blob is None:
+        raise gone()
     return file_answer(
         request_headers,
-        place,
+        blob,
         digest=digest,
-        stat=stat,
         media_type=media_type,
         cache_control=cache_control,
         headers=headers,
-        copy=copy,
+        copy=next((Copy(copy, coding) for copy in copies if copy is not None and coding is not None), None),
     )

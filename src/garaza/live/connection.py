@@ -18,6 +18,7 @@ from starlette.websockets import WebSocketDisconnect
 from garaza.accounts.principal import Principal
 from garaza.errors import GarazaError
 from garaza.jobs.news import Mark, News
+from garaza.kit.blobs.port import StorageUnavailableError
 from garaza.kit.database import DatabaseUnavailableError
 from garaza.live.feed import Feed
 from garaza.live.hub import Hub
@@ -216,7 +217,7 @@ class Connection:
                     break
         except GarazaError as error:
             self.refuse(error)
-        except (DatabaseUnavailableError, PoolTimeoutError):
+        except (DatabaseUnavailableError, PoolTimeoutError, StorageUnavailableError):
             # Clients come back by themselves, with the last that they have.
             self.end(CLOSE_TRY_AGAIN, "try again later")
         except (WebSocketDisconnect, OSError, RuntimeError):

@@ -14,6 +14,7 @@ from starlette.websockets import WebSocket, WebSocketDisconnect
 from garaza.accounts.principal import Principal
 from garaza.errors import GarazaError
 from garaza.jobs.news import Mark
+from garaza.kit.blobs.port import StorageUnavailableError
 from garaza.kit.database import DatabaseUnavailableError
 from garaza.live.connection import CLOSE_TRY_AGAIN, Connection, goodbye, refusal
 from garaza.live.cursors import MAX_LETTERS, mark_of
@@ -108,7 +109,7 @@ class Sockets:
             await goodbye(last_words, *refusal(error))
         except WebSocketDisconnect:
             pass
-        except (DatabaseUnavailableError, PoolTimeoutError):
+        except (DatabaseUnavailableError, PoolTimeoutError, StorageUnavailableError):
             # Clients come back by themselves, with the last that they have.
             await goodbye(last_words, CLOSE_TRY_AGAIN, "try again later", None)
 

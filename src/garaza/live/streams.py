@@ -13,6 +13,7 @@ from garaza.accounts.dependencies import GUESTS_TOO, MaybeUser, SignedIn
 from garaza.accounts.principal import Principal
 from garaza.errors import GarazaError
 from garaza.jobs.news import Mark
+from garaza.kit.blobs.port import StorageUnavailableError
 from garaza.kit.database import DatabaseUnavailableError
 from garaza.live.connection import CLOSE_NORMAL, CLOSE_TRY_AGAIN, Connection, goodbye
 from garaza.live.cursors import MAX_LETTERS, mark_of
@@ -78,7 +79,7 @@ class EventStream(Response):
             ending = asyncio.get_running_loop().call_later(self._seconds, connection.end, CLOSE_NORMAL)
             try:
                 await self._follow(connection)
-            except (GarazaError, DatabaseUnavailableError, PoolTimeoutError):
+            except (GarazaError, DatabaseUnavailableError, PoolTimeoutError, StorageUnavailableError):
                 # Clients come back by themselves, and are told then.
                 await goodbye(line, CLOSE_TRY_AGAIN, "", None)
             finally:

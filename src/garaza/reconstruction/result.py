@@ -124,7 +124,16 @@ class Result:
             FileNotFoundError: no result there.
             ValueError: written by a version of Garaza that this one doesn't understand.
         """
-        data = json.loads((folder / RESULT_FILE).read_text(encoding="utf-8"))
+        return cls.parse((folder / RESULT_FILE).read_bytes())
+
+    @classmethod
+    def parse(cls, text: bytes) -> Result:
+        """The result that the content of `result.json` says.
+
+        Raises:
+            ValueError: see `read`.
+        """
+        data = json.loads(text)
         version = data.pop("format_version", None)
         if version != FORMAT_VERSION:
             msg = f"result format {version!r} is not {FORMAT_VERSION}, the one this version reads"

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Awaitable, Callable
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Path, Request, Response
 
 from garaza.accounts.dependencies import SignedIn
+from garaza.kit.blobs.port import Blobs, Place, StorageUnavailableError, result_key
 from garaza.kit.conditional import check_write, is_conditional
 from garaza.kit.database import Database
 from garaza.kit.fields import Selection, fields_of, picked
 from garaza.kit.lines import LINES_TOO, lines_answer, lines_wanted
 from garaza.kit.pagination import Paging, pages, paging, paging_headers
 from garaza.kit.sessions import Reading, Writing
-from garaza.kit.storage import DataDirectory
 from garaza.kit.stored_files import FILE_ROUTE, stored_file_answer
 from garaza.rooms.repository import StoredFile
 from garaza.rooms.schemas import (
@@ -60,7 +61,7 @@ def _fits(request: Request) -> Fits | None:
 
 
 def make_router(
-    rooms: RoomService, shares: ShareService, database: Database, data: DataDirectory, remove: Remove
+    rooms: RoomService, shares: ShareService, database: Database, blobs: Blobs, remove: Remove
 ) -> APIRouter:
     """The routes of rooms and of their links, for owners."""
     router = APIRouter(prefix="/api/rooms", tags=["rooms"], max_body_size=MAX_BODY_BYTES)
@@ -120,7 +121,9 @@ def make_router(
         """The scan that it was made from stays. With If-Match only if it still has this ETag."""
         async with database.write() as session:
             await rooms.delete(session, viewer.user_id, room_id, _fits(request))
-        await remove(room_id)
+        # It is deleted in any case: what stays where it is, the next round of housekeeping removes.
+        with contextlib.suppress(StorageUnavailableError):
+            await remove(room_id)
 
     @router.head("/{room_id}/assets/{filename:path}", include_in_schema=False)
     @router.get("/{room_id}/assets/{filename:path}", summary="A file of a room", **FILE_ROUTE)
@@ -128,12 +131,12 @@ def make_router(
         room_id: RoomId, filename: str, request: Request, viewer: SignedIn, session: Reading, v: str = ""
     ) -> Response:
         found = await rooms.file(session, viewer.user_id, room_id, filename)
-        return await _file_answer(data, request, found, v)
+        return await _file_answer(blobs, request, found, v)
 
     @router.head("/{room_id}/thumbnail", include_in_schema=False)
     @router.get("/{room_id}/thumbnail", summary="A picture of a room", **FILE_ROUTE)
     async def thumbnail(room_id: RoomId, request: Request, viewer: SignedIn, session: Reading, v: str = "") -> Response:
-        return await _file_answer(data, request, await rooms.thumbnail(session, viewer.user_id, room_id), v)
+        return await _file_answer(blobs, request, await rooms.thumbnail(session, viewer.user_id, room_id), v)
 
     _add_links(router, shares)
     return router
@@ -156,7 +159,7 @@ def _add_links(router: APIRouter, shares: ShareService) -> None:
         await shares.revoke(session, viewer.user_id, room_id, share_id)
 
 
-def make_shared_router(shares: ShareService, data: DataDirectory) -> APIRouter:
+def make_shared_router(shares: ShareService, blobs: Blobs) -> APIRouter:
     """The routes of whoever has a link."""
 
     async def read_link(token: str) -> Opened:
@@ -174,22 +177,22 @@ def make_shared_router(shares: ShareService, data: DataDirectory) -> APIRouter:
     @router.head("/{token}/assets/{filename:path}", include_in_schema=False)
     @router.get("/{token}/assets/{filename:path}", summary="A file of the room that a link opens", **FILE_ROUTE)
     async def asset(filename: str, request: Request, session: Reading, v: str = "", link: Opened = opened) -> Response:
-        return await _file_answer(data, request, await shares.file(session, link, filename), v, shared=True)
+        return await _file_answer(blobs, request, await shares.file(session, link, filename), v, shared=True)
 
     @router.head("/{token}/thumbnail", include_in_schema=False)
     @router.get("/{token}/thumbnail", summary="A picture of the room that a link opens", **FILE_ROUTE)
     async def thumbnail(request: Request, session: Reading, v: str = "", link: Opened = opened) -> Response:
-        return await _file_answer(data, request, await shares.thumbnail(session, link), v, shared=True)
+        return await _file_answer(blobs, request, await shares.thumbnail(session, link), v, shared=True)
 
     return router
 
 
 async def _file_answer(
-    data: DataDirectory, request: Request, found: StoredFile, version: str, *, shared: bool = False
+    blobs: Blobs, request: Request, found: StoredFile, version: str, *, shared: bool = False
 ) -> Response:
     answer = await stored_file_answer(
         request.headers,
-        data.result(found.job_id, found.version) / found.file.path,
+        Place(blobs, result_key(found.job_id, found.version)) / found.file.path,
         digest=found.file.sha256,
         media_type=found.file.media_type,
         version=version,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import dataclasses
 from collections.abc import Callable
 
@@ -15,12 +14,12 @@ from garaza.jobs.keeping import file_rows, hold_result
 from garaza.jobs.models import Job
 from garaza.jobs.service import JobService
 from garaza.jobs.states import JobState
+from garaza.kit.blobs.port import Blobs, result_key
 from garaza.kit.clock import Clock
 from garaza.kit.conditional import Validators, tag_of
 from garaza.kit.database import Database, ReadSession, WriteSession
 from garaza.kit.pagination import Page, Paging
-from garaza.kit.storage import DataDirectory
-from garaza.reconstruction.result import Result
+from garaza.reconstruction.result import RESULT_FILE, Result
 from garaza.rooms.answers import SHOWN_TYPES, THUMBNAILS, own_room
 from garaza.rooms.models import Room
 from garaza.rooms.repository import RoomRepository, StoredFile
@@ -39,14 +38,14 @@ class RoomService:
     def __init__(
         self,
         database: Database,
-        data: DataDirectory,
+        blobs: Blobs,
         jobs: JobService,
         quota: Quota,
         activities: ActivityLog,
         clock: Clock,
     ) -> None:
         self._database = database
-        self._data = data
+        self._blobs = blobs
         self._jobs = jobs
         self._quota = quota
         self._activities = activities
@@ -66,10 +65,11 @@ class RoomService:
                 job = await self._finished(reading, viewer, request.job_id)
             version = job.result_version or ""
             try:
-                result = await asyncio.to_thread(Result.read, self._data.result(job.id, version))
+                [text] = await self._blobs.read(result_key(job.id, version) / RESULT_FILE)
             except FileNotFoundError:
                 # Deleted, or replaced by another scale, since the row was read: look at the row as it is now.
                 continue
+            result = Result.parse(text)
             async with self._database.write() as session:
                 room = await self._add(session, viewer, request, job, _described(job, version, result))
                 if room is not None:

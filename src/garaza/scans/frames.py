@@ -7,13 +7,13 @@ import base64
 import json
 import zipfile
 from collections.abc import AsyncIterator, Iterator
-from pathlib import Path
 from typing import IO, Any
 
 import numpy as np
 from starlette.concurrency import iterate_in_threadpool
 
 from garaza.errors import GarazaError, changed_meanwhile
+from garaza.kit.blobs.port import Place
 from garaza.scans.schemas import ResultAnswer
 
 _AT_ONCE = 4
@@ -26,7 +26,7 @@ class FrameStreams:
     def __init__(self) -> None:
         self._turns = asyncio.Semaphore(_AT_ONCE)
 
-    async def stream(self, result: ResultAnswer, folder: Path) -> AsyncIterator[str]:
+    async def stream(self, result: ResultAnswer, place: Place) -> AsyncIterator[str]:
         """The result's JSON with depth and confidence in each frame.
 
         Raises:
@@ -36,12 +36,13 @@ class FrameStreams:
             raise GarazaError(
                 503, "busy", "Others are fetching depth now. Try again in a moment.", {"Retry-After": "5"}
             )
-        parts = stream_with_frames(result, folder)
-        # Opens the files. Whatever is deleted from here on, they can be read to the end.
+        # Whatever is deleted from here on, it can be read to the end.
         try:
-            first = await asyncio.to_thread(next, parts)
+            file = await place.blobs.open((place / "depth" / "depth.npz").key)
         except FileNotFoundError:
             raise changed_meanwhile() from None
+        parts = stream_with_frames(result, file)
+        first = await asyncio.to_thread(next, parts)
         return self._in_turn(first, parts)
 
     async def _in_turn(self, first: str, parts: Iterator[str]) -> AsyncIterator[str]:
@@ -51,13 +52,14 @@ class FrameStreams:
                 yield part
 
 
-def stream_with_frames(result: ResultAnswer, folder: Path) -> Iterator[str]:
+def stream_with_frames(result: ResultAnswer, file: IO[bytes]) -> Iterator[str]:
     """The result's JSON with depth and confidence in each frame, in the memory of one frame. Blocks."""
     body: dict[str, Any] = result.model_dump(mode="json")
     frames = body.pop("frames")
     # numpy reads an array of an archive only as a whole; hundreds of megabytes, for each client at once.
     with (
-        zipfile.ZipFile(folder / "depth" / "depth.npz") as archive,
+        file,
+        zipfile.ZipFile(file) as archive,
         archive.open("depth.npy") as depth,
         archive.open("confidence.npy") as confidence,
     ):

@@ -9,12 +9,12 @@ from fastapi import APIRouter, Depends, Query, Request, Response
 from garaza.accounts.dependencies import GUESTS_TOO, MaybeUser, SignedIn
 from garaza.errors import not_found
 from garaza.jobs.service import JobService
+from garaza.kit.blobs.port import Blobs, upload_key
 from garaza.kit.fields import Selection, fields_of, picked
 from garaza.kit.files import file_answer
 from garaza.kit.lines import LINES_TOO, lines_answer, lines_wanted
 from garaza.kit.pagination import Paging, pages, paging, paging_headers
 from garaza.kit.sessions import Reading
-from garaza.kit.storage import DataDirectory
 from garaza.kit.stored_files import FILE_ROUTE
 from garaza.scans.schemas import AttemptBody, EventBody, OwnScans, StatusAnswer
 from garaza.scans.service import ScanService
@@ -29,7 +29,7 @@ MAX_EVENTS = 1000
 _MAX_EVENT_ID = 2**53
 
 
-def make_router(scans: ScanService, jobs: JobService, data: DataDirectory, webhooks: WebhookService) -> APIRouter:
+def make_router(scans: ScanService, jobs: JobService, blobs: Blobs, webhooks: WebhookService) -> APIRouter:
     """The routes of one's own scans, and of the course that a scan took."""
     router = APIRouter(prefix="/api/jobs", tags=["scans"])
 
@@ -100,15 +100,16 @@ def make_router(scans: ScanService, jobs: JobService, data: DataDirectory, webho
     async def video(job_id: str, request: Request, account: SignedIn, session: Reading) -> Response:
         """For the account that uploaded it, and nobody else: it shows more of a home than the model does."""
         job = await jobs.get(session, job_id, account)
-        place = data.upload(job_id)
-        if job.user_id != account.user_id or (stat := await data.stat(place)) is None:
+        if job.user_id != account.user_id:
+            raise not_found("video")
+        [blob] = await blobs.find(upload_key(job_id))
+        if blob is None:
             raise not_found("video")
         return file_answer(
             request.headers,
-            place,
+            blob,
             # It never changes: its id stands for its content.
             digest=job_id,
-            stat=stat,
             media_type="application/octet-stream",
             cache_control="private, no-cache",
             headers={"Content-Disposition": "attachment; filename=video"},

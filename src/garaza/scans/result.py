@@ -6,13 +6,12 @@ import dataclasses
 import json
 from collections.abc import Callable, Mapping
 from functools import partial
-from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
 from garaza.jobs.models import JobFile
 from garaza.kit.packed_files import is_copy
 from garaza.kit.stored_files import version_of
-from garaza.reconstruction.result import ModelLevel, Result
+from garaza.reconstruction.result import RESULT_FILE, ModelLevel, Result
 from garaza.scans.schemas import (
     AssetBody,
     CameraParams,
@@ -43,10 +42,14 @@ def asset_url(job_id: str, file: JobFile) -> str:
     return f"/api/assets/{job_id}/{file.path}?v={version_of(file.sha256)}"
 
 
-def build_result(job_id: str, folder: Path, files: dict[str, JobFile]) -> ResultAnswer:
-    """Read `folder` and say what clients are told of it. Blocks."""
-    result = Result.read(folder)
-    cameras: dict[str, Any] = json.loads((folder / "cameras.json").read_text(encoding="utf-8"))
+PARTS = (RESULT_FILE, "cameras.json")
+"""The files whose content `build_result` wants."""
+
+
+def build_result(job_id: str, result_text: bytes, cameras_text: bytes, files: dict[str, JobFile]) -> ResultAnswer:
+    """What clients are told of a result. Blocks: there may be hundreds of cameras."""
+    result = Result.parse(result_text)
+    cameras: dict[str, Any] = json.loads(cameras_text)
     address = partial(asset_url, job_id)
     models = {model.level: asset(model, files, address) for model in result.models}
     return ResultAnswer(

@@ -11,10 +11,10 @@ from garaza.accounts.dependencies import GUESTS_TOO, MaybeUser
 from garaza.errors import GarazaError
 from garaza.jobs.idempotency import IDEMPOTENCY_KEY
 from garaza.jobs.service import JobService
+from garaza.kit.blobs.port import Blobs, Place, result_key
 from garaza.kit.client_address import digest_of
 from garaza.kit.fields import Selection, fields_of, picked
 from garaza.kit.sessions import Reading
-from garaza.kit.storage import DataDirectory
 from garaza.kit.stored_files import FILE_PARAMETERS, FILE_RESPONSES, stored_file_answer
 from garaza.scans.frames import FrameStreams
 from garaza.scans.schemas import (
@@ -34,7 +34,7 @@ MAX_BODY_BYTES = 1 << 16
 """Of the small JSON documents taken here."""
 
 
-def make_router(scans: ScanService, jobs: JobService, data: DataDirectory) -> APIRouter:
+def make_router(scans: ScanService, jobs: JobService, blobs: Blobs) -> APIRouter:
     """The routes of scans."""
     router = APIRouter(prefix="/api", tags=["scans"], max_body_size=MAX_BODY_BYTES)
     frames = FrameStreams()
@@ -84,8 +84,8 @@ def make_router(scans: ScanService, jobs: JobService, data: DataDirectory) -> AP
         if include is None:
             return picked(answer, wanted_fields)
         job = await jobs.get(session, job_id, account)
-        folder = data.result(job_id, job.result_version or "")
-        return StreamingResponse(await frames.stream(answer, folder), media_type="application/json")
+        place = Place(blobs, result_key(job_id, job.result_version or ""))
+        return StreamingResponse(await frames.stream(answer, place), media_type="application/json")
 
     @router.put("/scans/{job_id}/scale", summary="Make the scale metric", openapi_extra=GUESTS_TOO)
     async def scale(job_id: str, request: ScaleRequest, account: MaybeUser) -> ScaleAnswer:
@@ -103,11 +103,11 @@ def make_router(scans: ScanService, jobs: JobService, data: DataDirectory) -> AP
         await scans.delete(job_id, account)
         return DeleteAnswer()
 
-    _add_files(router, jobs, data)
+    _add_files(router, jobs, blobs)
     return router
 
 
-def _add_files(router: APIRouter, jobs: JobService, data: DataDirectory) -> None:
+def _add_files(router: APIRouter, jobs: JobService, blobs: Blobs) -> None:
     @router.head("/assets/{job_id}/{path:path}", include_in_schema=False)
     @router.get(
         "/assets/{job_id}/{path:path}",
@@ -120,7 +120,7 @@ def _add_files(router: APIRouter, jobs: JobService, data: DataDirectory) -> None
         job_id: str, path: str, request: Request, account: MaybeUser, session: Reading, v: str = ""
     ) -> Response:
         found = await jobs.file_and_version(session, job_id, path, account)
-        place = data.result(job_id, found.version) / found.file.path
+        place = Place(blobs, result_key(job_id, found.version)) / found.file.path
         return await stored_file_answer(
             request.headers,
             place,

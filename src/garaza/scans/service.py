@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import math
 from dataclasses import dataclass
-from typing import Protocol
+from pathlib import Path, PurePosixPath
+from typing import Any, Protocol
 
 from garaza.accounts.principal import Principal
 from garaza.accounts.service import AccountService
@@ -15,6 +17,7 @@ from garaza.jobs.priorities import GUEST_PRIORITY, PRIORITIES
 from garaza.jobs.run_job import file_rows, keep_compressed
 from garaza.jobs.service import JobService
 from garaza.jobs.states import JobState, client_status
+from garaza.kit.blobs.port import Blobs, Published, StorageUnavailableError, result_key
 from garaza.kit.database import Database, ReadSession, WriteSession
 from garaza.kit.ids import new_id
 from garaza.kit.pagination import Page, Paging
@@ -23,7 +26,7 @@ from garaza.reconstruction.cameras.scale import Scale
 from garaza.reconstruction.engines import ENGINES
 from garaza.reconstruction.rescale import rescale
 from garaza.reconstruction.result import Result
-from garaza.scans.result import build_result
+from garaza.scans.result import PARTS, build_result
 from garaza.scans.schemas import (
     FailureBody,
     ProcessRequest,
@@ -77,6 +80,7 @@ class ScanService:
         self,
         database: Database,
         data: DataDirectory,
+        blobs: Blobs,
         jobs: JobService,
         accounts: AccountService,
         webhooks: WebhookService,
@@ -86,6 +90,7 @@ class ScanService:
     ) -> None:
         self._database = database
         self._data = data
+        self._blobs = blobs
         self._jobs = jobs
         self._accounts = accounts
         self._webhooks = webhooks
@@ -192,8 +197,9 @@ class ScanService:
     async def _result(self, session: ReadSession, job_id: str, viewer: Principal | None) -> ResultAnswer:
         job = await self._completed(session, job_id, viewer)
         files = await self._jobs.files(session, job_id)
-        folder = self._data.result(job_id, job.result_version or "")
-        return await asyncio.to_thread(build_result, job_id, folder, files)
+        place = result_key(job_id, job.result_version or "")
+        result, cameras = await self._blobs.read(*(place / name for name in PARTS))
+        return await asyncio.to_thread(build_result, job_id, result, cameras, files)
 
     async def set_scale(self, job_id: str, request: ScaleRequest, viewer: Principal | None) -> Scale:
         """Make a scan metric. Owns its transactions: none is open while files are rewritten.
@@ -210,26 +216,40 @@ class ScanService:
                 raise changed_meanwhile() from None
 
     async def _rescale(self, job: Job, request: ScaleRequest) -> Scale:
-        old = self._data.result(job.id, job.result_version or "")
-        current = await asyncio.to_thread(Result.read, old)
-        scale = _new_scale(current.scale, request)
         version = new_id()
-        new = self._data.result(job.id, version)
+        old, new = result_key(job.id, job.result_version or ""), result_key(job.id, version)
+        scratch = self._data.new_incoming()
         try:
-            result = await asyncio.to_thread(rescale, old, new, scale)
-            if self._compress:
-                await asyncio.to_thread(keep_compressed, new, result, old)
-            rows = await asyncio.to_thread(file_rows, new, result)
+            folder = await self._blobs.fetch_folder(old, scratch / "old")
+            scale, rows = await asyncio.to_thread(self._rewrite, folder, scratch / "new", request)
+            await self._blobs.publish(scratch / "new", new, Published(old, folder))
             async with self._database.write() as session:
                 replaced = await self._jobs.new_result_version(session, job, version, rows)
         except BaseException:
-            await self._data.remove_result(job.id, version)
+            await self._forget(new)
             raise
+        finally:
+            await self._data.remove(scratch)
         if not replaced:
-            await self._data.remove_result(job.id, version)
+            await self._forget(new)
             raise changed_meanwhile()
-        await self._removal.remove_version(job.id, job.result_version or "")
+        with contextlib.suppress(StorageUnavailableError):
+            await self._removal.remove_version(job.id, job.result_version or "")
         return scale
+
+    def _rewrite(self, old: Path, new: Path, request: ScaleRequest) -> tuple[Scale, list[dict[str, Any]]]:
+        """The result in `old` with another scale in `new`. Blocks."""
+        scale = _new_scale(Result.read(old).scale, request)
+        result = rescale(old, new, scale)
+        if self._compress:
+            keep_compressed(new, result, old)
+        return scale, file_rows(new, result)
+
+    async def _forget(self, place: PurePosixPath) -> None:
+        """Remove a version that no row names."""
+        # If it stays where it is, it is swept.
+        with contextlib.suppress(StorageUnavailableError):
+            await self._blobs.remove(place)
 
     async def delete(self, job_id: str, viewer: Principal | None) -> None:
         """Forget a scan and its files. Work on it is stopped by the worker, which finds its claim void.
@@ -245,7 +265,9 @@ class ScanService:
             if viewer is not None:
                 text = f"Deleted the scan {job.original_name}"
                 await self._accounts.activities.add(session, viewer.user_id, "scan_delete", text, {"job_id": job_id})
-        await self._removal.remove_job(job_id)
+        # It is deleted in any case: what stays where it is, the next round of housekeeping removes.
+        with contextlib.suppress(StorageUnavailableError):
+            await self._removal.remove_job(job_id)
 
     async def _completed(self, session: ReadSession, job_id: str, viewer: Principal | None) -> Job:
         job = await self._jobs.get(session, job_id, viewer)

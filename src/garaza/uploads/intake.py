@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -12,10 +13,11 @@ from garaza.accounts.service import AccountService
 from garaza.errors import GarazaError, disk_full
 from garaza.jobs.models import Job
 from garaza.jobs.service import JobService
+from garaza.kit.blobs.port import Blobs, StorageUnavailableError, upload_key
 from garaza.kit.clock import Clock
 from garaza.kit.database import Database, ReadSession, WriteSession
 from garaza.kit.ids import new_id
-from garaza.kit.storage import DataDirectory, sync_directory
+from garaza.kit.storage import DataDirectory
 from garaza.settings import Settings
 from garaza.uploads.probe import Prober
 from garaza.uploads.repository import UploadRepository
@@ -23,8 +25,6 @@ from garaza.uploads.sender import Sender, Wishes
 from garaza.uploads.turns import Turn
 from garaza.webhooks.service import WebhookService
 
-Put = Callable[[Path, Path], object]
-"""Puts a file into another place. Blocks."""
 Noted = Callable[[WriteSession, Job], Awaitable[None]]
 """Is told of the scan in the transaction that makes it."""
 
@@ -44,6 +44,7 @@ class Intake:
     def __init__(
         self,
         settings: Settings,
+        blobs: Blobs,
         data: DataDirectory,
         database: Database,
         jobs: JobService,
@@ -52,6 +53,7 @@ class Intake:
         clock: Clock,
     ) -> None:
         self._settings = settings
+        self._blobs = blobs
         self._data = data
         self._database = database
         self._jobs = jobs
@@ -89,6 +91,14 @@ class Intake:
             raise self.too_large()
         if not self.has_room(size or 0):
             raise disk_full()
+
+    async def reach(self) -> None:
+        """Before a gigabyte is sent in vain.
+
+        Raises:
+            StorageUnavailableError: there is nowhere to put it now.
+        """
+        await self._blobs.check()
 
     def has_room(self, more: int = 0) -> bool:
         """Whether the disk has room for so much more, and for what is to stay free. Blocks."""
@@ -153,11 +163,11 @@ class Intake:
         video: Video,
         sender: Sender,
         wishes: Wishes,
-        put: Put,
         noted: Noted | None = None,
         unfinished: str | None = None,
     ) -> Job:
-        """Look into it, put it where it stays, note it; or what was noted before under the same key.
+        """Look into it, put it where it stays, note it; or what was noted before under the same key. Its file is gone
+        from where it was, unless something is raised.
 
         Args:
             unfinished: the upload that it is, whose size is promised already.
@@ -165,25 +175,31 @@ class Intake:
         Raises:
             ReconstructionFailure: it is no video that can be used.
             GarazaError: there is no room for it any more.
+            StorageUnavailableError
         """
         source: dict[str, Any] = await self._prober.probe(video.path)
         source["size_bytes"] = video.size_bytes
         job_id = new_id()
-        place = self._data.upload(job_id)
         # The file first: a row without a file would be a job that can't be done, a file without a row is swept.
-        await asyncio.to_thread(_put, put, video.path, place)
         try:
+            await self._blobs.put(video.path, upload_key(job_id))
             async with self._database.write() as session:
                 await self.allow_storage(session, sender, video.size_bytes, unfinished)
                 job = await self._note(session, job_id, video, source, sender, wishes)
                 if noted is not None:
                     await noted(session, job)
         except BaseException:
-            await self._data.remove(place)
+            await self._forget(job_id)
             raise
         if job.id != job_id:
-            await self._data.remove(place)
+            await self._forget(job_id)
         return job
+
+    async def _forget(self, job_id: str) -> None:
+        """Remove a video that there is no row of."""
+        # If it stays where it is, it is swept.
+        with contextlib.suppress(StorageUnavailableError):
+            await self._blobs.remove(upload_key(job_id))
 
     async def _note(
         self,
@@ -216,8 +232,3 @@ class Intake:
                 session, owner.user_id, "upload", f"Uploaded {name}", {"job_id": job_id}
             )
         return job
-
-
-def _put(put: Put, path: Path, place: Path) -> None:
-    put(path, place)
-    sync_directory(place.parent)

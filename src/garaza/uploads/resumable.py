@@ -103,6 +103,7 @@ class ResumableUploads:
         wishes = Metadata.read(told).wishes(upload_key)
         self._intake.admit(sender, wishes)
         self._intake.refuse_size(length)
+        await self._intake.reach()
         # The file first: a row without one would be an upload that can't go on, a file without a row is swept.
         upload_id = new_id()
         await in_thread(self._files.create, upload_id)
@@ -306,21 +307,26 @@ class ResumableUploads:
     async def _end(self, upload: Upload, sender: Sender) -> Job:
         """All of it is here."""
         metadata = Metadata.read(upload.told)
-        video = Video(self._files.path(upload.id), clean_name(metadata.name), upload.length)
+        # Linked, and not moved: whatever ends the process before the row is there, the upload is still whole.
+        path = self._data.new_incoming()
+        await in_thread(_link, self._files.path(upload.id), path)
+        video = Video(path, clean_name(metadata.name), upload.length)
 
         async def noted(session: WriteSession, job: Job) -> None:
             await self._note_end(session, upload, job_id=job.id)
 
-        # Linked, and not moved: whatever ends the process before the row is there, the upload is still whole.
         sender, wishes = _owner_of(upload, sender), metadata.wishes(upload.upload_key)
         try:
-            job = await self._intake.keep(video, sender, wishes, _link, noted, upload.id)
+            job = await self._intake.keep(video, sender, wishes, noted, upload.id)
         except ReconstructionFailure as failure:
             async with self._database.write() as session:
                 told = {"reason": failure.reason, "details": failure.details}
                 await self._note_end(session, upload, refusal=told)
             await in_thread(self._files.remove, upload.id)
             raise unusable_video(failure) from failure
+        finally:
+            # Gone already, where it was kept.
+            await self._data.remove(path)
         await in_thread(self._files.remove, upload.id)
         return job
 

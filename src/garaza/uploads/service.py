@@ -78,6 +78,7 @@ class UploadService:
     ) -> Job:
         wishes = self._intake.admit(sender, wishes)
         self._intake.refuse_size(content_length, overhead)
+        await self._intake.reach()
         async with self._database.write() as session:
             if (earlier := await self._intake.earlier(session, sender, wishes)) is not None:
                 return earlier
@@ -90,7 +91,7 @@ class UploadService:
         except DiskFullError:
             raise disk_full() from None
         try:
-            return await self._intake.keep(video, sender, wishes, Path.rename)
+            return await self._intake.keep(video, sender, wishes)
         except ReconstructionFailure as failure:
             await self._data.remove(path)
             raise unusable_video(failure) from failure

@@ -1,0 +1,1 @@
+"""Where videos and results are kept: a port, and an adapter for each kind of place."""
