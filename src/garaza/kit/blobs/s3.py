@@ -422,13 +422,13 @@ _REASONS = {
     "AuthorizationHeaderMalformed": "the bucket is in another region",
 }
 _SIGNS = {
+    # Where a cloud's machines ask for theirs. Elsewhere nobody listens there.
+    "169.254.": "there are no keys for it",
     "dns error": "its name can't be resolved",
     "kind: Connect": "nobody listens there",
     "kind: Timeout": "it doesn't answer in time",
     "InvalidCertificate": "its certificate isn't trusted",
     "BadScheme": "http:// is spoken only where the endpoint is set to it",
-    # Where a cloud's machines ask for theirs.
-    "169.254.": "there are no keys for it",
 }
 
 
