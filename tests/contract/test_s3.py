@@ -63,6 +63,33 @@ async def test_what_is_wrong_is_said(seaweed: Seaweed, tmp_path: Path, other: di
         assert video.exists(), "what could not be put is still here"
 
 
+async def test_what_was_set_wins_over_the_environment(
+    seaweed: Seaweed, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bucket = seaweed.new_bucket()
+    for name, value in {
+        "AWS_ENDPOINT_URL_S3": f"http://{HOST}:1",
+        "AWS_ENDPOINT_URL": f"http://{HOST}:1",
+        "AWS_ACCESS_KEY_ID": "nobody",
+        "AWS_SECRET_ACCESS_KEY": "nothing",
+        "AWS_SESSION_TOKEN": "of nobody",
+    }.items():
+        monkeypatch.setenv(name, value)
+    await blobs_of(seaweed, tmp_path, bucket).check()
+
+
+async def test_what_was_not_set_is_taken_from_the_environment(
+    seaweed: Seaweed, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bucket = seaweed.new_bucket()
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", ACCESS_KEY)
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", SECRET_KEY)
+    await blobs_of(seaweed, tmp_path, bucket, access_key_id=None, secret_access_key=None).check()
+    monkeypatch.setenv("AWS_ENDPOINT_URL", seaweed.endpoint)
+    with pytest.raises(StorageUnavailableError, match="http:// is spoken only where"):
+        await blobs_of(seaweed, tmp_path, bucket, endpoint=None, access_key_id=None, secret_access_key=None).check()
+
+
 class CuttingProxy:
     """Passes on what a server sends, and hangs up in the midst of it so many times."""
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import shutil
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -34,6 +35,7 @@ from garaza.jobs.run_job import file_rows, keep_compressed
 from garaza.jobs.service import JobService
 from garaza.jobs.upkeep import JobUpkeep
 from garaza.kit.blobs.local import LocalBlobs
+from garaza.kit.blobs.port import Blobs
 from garaza.kit.database import Database
 from garaza.kit.ids import new_id
 from garaza.kit.storage import DataDirectory
@@ -75,10 +77,11 @@ class World:
     keys: Keys = field(default_factory=Keys)
     wanted_free_bytes: int = 0
     purges: dict[str, Any] = field(default_factory=dict)
+    make_blobs: Callable[[DataDirectory], Blobs] = LocalBlobs
 
     def __post_init__(self) -> None:
         self.data.create()
-        self.blobs = LocalBlobs(self.data)
+        self.blobs = self.make_blobs(self.data)
         self.database = Database(self.url, pool_options(DatabaseSettings(), self.url))
         self.accounts = AccountService(
             AccountSettings(), self.database, self.keys, storage_used, self.clock, CountingHasher()

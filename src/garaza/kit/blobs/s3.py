@@ -15,7 +15,7 @@ from datetime import timedelta
 from functools import cached_property, partial
 from itertools import islice
 from pathlib import Path, PurePosixPath
-from typing import IO, TYPE_CHECKING, TypeVar, cast
+from typing import IO, TYPE_CHECKING, TypeVar
 
 import obstore
 from obstore.exceptions import BaseError
@@ -27,7 +27,7 @@ from garaza.kit.files import FileAnswer, Read
 
 if TYPE_CHECKING:
     from obstore import GetOptions, ObjectMeta
-    from obstore.store import S3Config
+    from obstore.store import S3Config, S3Credential
 
 _PART_BYTES = 8 << 20
 """Of a large object, put or fetched at once."""
@@ -341,17 +341,17 @@ class S3Blobs:
 
 
 def _make_store(options: S3Options, patience: timedelta, retries: int) -> S3Store:
-    config = {
-        "endpoint": options.endpoint,
-        "region": options.region,
-        "access_key_id": options.access_key_id,
-        "secret_access_key": options.secret_access_key,
-        "session_token": options.session_token,
-    }
+    # The names that AWS_… variables don't win over.
+    config: S3Config = {}
+    if options.endpoint is not None:
+        config["aws_endpoint_url_s3"] = options.endpoint
+    if options.region is not None:
+        config["region"] = options.region
     return S3Store(
         options.bucket,
         prefix=options.prefix or None,
-        config=cast("S3Config", {name: value for name, value in config.items() if value is not None}),
+        config=config,
+        credential_provider=_provider(options),
         virtual_hosted_style_request=options.virtual_hosts,
         client_options={
             "allow_http": options.endpoint is not None and options.endpoint.startswith("http://"),
@@ -366,6 +366,19 @@ def _make_store(options: S3Options, patience: timedelta, retries: int) -> S3Stor
             "backoff": {"init_backoff": timedelta(milliseconds=100), "max_backoff": timedelta(seconds=2)},
         },
     )
+
+
+def _provider(options: S3Options) -> Callable[[], S3Credential] | None:
+    """Of the keys that were given, all together: a token of the environment would not go with them."""
+    if options.access_key_id is None or options.secret_access_key is None:
+        return None
+    keys: S3Credential = {
+        "access_key_id": options.access_key_id,
+        "secret_access_key": options.secret_access_key,
+        "token": options.session_token,
+        "expires_at": None,
+    }
+    return lambda: keys
 
 
 async def _all_of(acts: Iterable[Callable[[], Awaitable[T]]], at_once: int) -> list[T]:
@@ -411,12 +424,13 @@ _REASONS = {
     "AuthorizationHeaderMalformed": "the bucket is in another region",
 }
 _SIGNS = {
+    # Where a cloud's machines ask for theirs. Elsewhere nobody listens there.
+    "169.254.": "there are no keys for it",
     "dns error": "its name can't be resolved",
     "kind: Connect": "nobody listens there",
     "kind: Timeout": "it doesn't answer in time",
     "InvalidCertificate": "its certificate isn't trusted",
-    "URL scheme is not allowed": "http:// is spoken only where the endpoint is set to it",
-    "credential": "there are no keys for it",
+    "BadScheme": "http:// is spoken only where the endpoint is set to it",
 }
 
 
