@@ -172,10 +172,10 @@ async def test_what_was_read_before_a_commit_is_not_kept_after_it(world: World) 
 
 async def test_a_commit_that_failed_may_have_been_one(world: World) -> None:
     await world.get()
-    with pytest.raises(OSError):
+    with pytest.raises(KeyError):
         async with world.cache.announcing(["name:k"]):
             world.source.value = "new"
-            raise OSError
+            raise KeyError
     assert await world.get() == "new"
 
 
