@@ -30,7 +30,7 @@ from garaza.limits.stack import Limits
 from garaza.live.routes import make_router as socket_routes
 from garaza.live.streams import make_router as stream_routes
 from garaza.migrations import PACKAGE
-from garaza.observability.collectors import DiskFigures, JobMetrics
+from garaza.observability.collectors import CacheFigures, DiskFigures, JobMetrics
 from garaza.observability.job_figures import JobFigures
 from garaza.observability.live_figures import figures_of
 from garaza.observability.metrics import Gauge, Metrics
@@ -142,6 +142,8 @@ def _make_metrics(
         gauges.append(Gauge("garaza_worker_up", text, lambda: supervisor.worker_pid is not None))
     jobs = JobFigures(parts.database, parts.jobs, parts.clock)
     others = [*watch.collectors, JobMetrics(jobs), DiskFigures(parts.data.space)]
+    if parts.caching is not None:
+        others.append(CacheFigures(parts.caching.cache))
     return metrics_routes(Metrics(parts.database, gauges, others), parts.settings.metrics, jobs.update)
 
 
@@ -160,6 +162,9 @@ def _make_lifespan(
                 ending.push_async_callback(parts.broadcaster.close)
             if parts.shared_limits is not None:
                 ending.push_async_callback(parts.shared_limits.close)
+            if parts.caching is not None:
+                parts.caching.cache.start()
+                ending.push_async_callback(parts.caching.stop)
             ending.push_async_callback(watch.close)
             ending.callback(services.accounts.close)
             # Uploads and new scales come through this process alone (`serve` holds the directory's lock), so that now,

@@ -70,6 +70,7 @@ def make_services(parts: Parts, worker_pid: Callable[[], int | None] | None = No
     """
     settings, data, database, clock = parts.settings, parts.data, parts.database, parts.clock
     blobs = parts.blobs
+    caching = parts.caching
     data.create()
     keys = make_signing_keys(settings, data, clock)
     accounts = AccountService(
@@ -79,6 +80,7 @@ def make_services(parts: Parts, worker_pid: Callable[[], int | None] | None = No
         storage_used,
         clock,
         attempts=make_attempts(settings.rate_limits, parts.shared_limits),
+        identities=None if caching is None else caching.identities,
     )
     machines = MachineService(database, clock)
     oversight = Oversight()
@@ -122,7 +124,7 @@ def make_services(parts: Parts, worker_pid: Callable[[], int | None] | None = No
         clock,
         housekeeping.soon,
         components={} if worker_pid is None else {"worker": lambda: _resident_bytes(worker_pid())},
-        caches=[],
+        caches=[] if caching is None else [caching.cache.memory.outdate_all],
     )
     scans = ScanService(
         database,
@@ -133,6 +135,7 @@ def make_services(parts: Parts, worker_pid: Callable[[], int | None] | None = No
         parts.webhooks,
         removal,
         compress=settings.compression.keep_compressed,
+        statuses=None if caching is None else caching.statuses,
     )
     changes = parts.event_changes()
     live = make_live(

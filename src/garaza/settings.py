@@ -391,7 +391,7 @@ class RedisSettings(BaseModel):
     """A Redis or Valkey for what several processes have to know together. It may go away at any time."""
 
     url: SecretStr | None = None
-    """redis://:password@host:6379/0. None: each process counts by itself."""
+    """redis://:password@host:6379/0. None: each process counts, and keeps copies, by itself."""
 
     @field_validator("url")
     @classmethod
@@ -452,6 +452,21 @@ class StorageSettings(BaseModel):
             msg = "access_key_id and secret_access_key go together"
             raise ValueError(msg)
         return self
+
+
+class CacheSettings(BaseModel):
+    """Copies of what requests ask for again and again."""
+
+    enabled: bool = True
+    max_bytes: Annotated[int, Field(ge=1 << 16, le=1 << 40)] = 64 << 20
+    """In each process's memory."""
+    max_entries: Annotated[int, Field(ge=100, le=10_000_000)] = 100_000
+    account_seconds: Annotated[float, Field(ge=0, le=3600)] = 300
+    """Who signed in."""
+    status_seconds: Annotated[float, Field(ge=0, le=3600)] = 30
+    """How far a scan is."""
+    untold_seconds: Annotated[float, Field(ge=0, le=60)] = 2
+    """How long who signed in is kept where nobody tells what other processes change: PostgreSQL, and no Redis."""
 
 
 _PerMinute = Annotated[int, Field(ge=1, le=10_000_000)]
@@ -528,6 +543,7 @@ class Settings(BaseSettings):
     conditional: ConditionalSettings = ConditionalSettings()
     redis: RedisSettings = RedisSettings()
     storage: StorageSettings = StorageSettings()
+    cache: CacheSettings = CacheSettings()
     rate_limits: RateLimitSettings = RateLimitSettings()
     timeouts: TimeoutSettings = TimeoutSettings()
     shedding: SheddingSettings = SheddingSettings()

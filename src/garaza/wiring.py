@@ -11,6 +11,7 @@ from pydantic import SecretStr
 from sqlalchemy import URL, make_url
 
 from garaza.accounts.tokens import LEEWAY_SECONDS
+from garaza.caching import Caching
 from garaza.jobs.celery_queue import CeleryQueue, make_celery
 from garaza.jobs.channels import EVENTS_CHANNEL, QUEUE_CHANNEL
 from garaza.jobs.database_queue import DatabaseQueue
@@ -56,6 +57,8 @@ class Parts:
     """What the supervisor starts, before its arguments."""
     shared_limits: SharedStore | None = None
     """Where processes count together. None: each by itself."""
+    caching: Caching | None = None
+    """What keeps copies of what is in the database."""
     broadcaster: Broadcaster | None = None
     """Tells other processes of events, beside the database."""
 
@@ -154,8 +157,9 @@ def make_parts(settings: Settings, clock: Clock = system_clock) -> Parts:
     jobs = JobService(settings.jobs, clock, webhooks.on_end)
     redis_url = _secret(settings.redis.url)
     blobs = make_blobs(settings.storage, data)
+    caching = make_caching(settings, database)
     if redis_url is None:
-        return Parts(settings, data, blobs, database, jobs, webhooks, clock)
+        return Parts(settings, data, blobs, database, jobs, webhooks, clock, caching=caching)
     broadcaster = Broadcaster(redis_url, _BROADCAST_CHANNEL)
     database.committed = lambda info: broadcaster.tell() if COMMITTED in info else None
     shared_limits = SharedStore(redis_url)
@@ -168,8 +172,14 @@ def make_parts(settings: Settings, clock: Clock = system_clock) -> Parts:
         webhooks,
         clock,
         shared_limits=shared_limits,
+        caching=caching,
         broadcaster=broadcaster,
     )
+
+
+def make_caching(settings: Settings, database: Database) -> Caching | None:
+    """What keeps copies of what is in a database, and has whoever changes it through this tell; None: nothing does."""
+    return Caching(settings.cache, database, _secret(settings.redis.url)) if settings.cache.enabled else None
 
 
 def make_blobs(settings: StorageSettings, data: DataDirectory) -> Blobs:

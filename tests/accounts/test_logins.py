@@ -137,7 +137,7 @@ async def test_a_token_taken_back_opens_nothing_even_if_its_login_goes_on(house:
     claims = house.accounts._tokens.read(anna.access)
     async with house.database.write() as session:
         for _ in range(2):
-            await house.accounts._accounts.blacklist(session, claims.jti, claims.expires_at)
+            await house.accounts._accounts.blacklist(session, claims.jti, claims.session_id, claims.expires_at)
     assert not await anna.may_enter()
     assert await Visitor(house, (await house.refresh(anna.refresh_token)).json()).may_enter()
 

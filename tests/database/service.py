@@ -26,6 +26,7 @@ from garaza.reconstruction.result import Result
 from garaza.services import make_services
 from garaza.settings import (
     AccountSettings,
+    CacheSettings,
     DatabaseSettings,
     JobSettings,
     MonitoringSettings,
@@ -91,6 +92,8 @@ def settings_for(url: URL, data_dir: Path) -> Settings:
         # Plans that it asks for by itself, of what is slow on a busy machine, are no queries of the tour.
         monitoring=MonitoringSettings(slow_query_seconds=0),
         rate_limits=RateLimitSettings(**GENEROUS),
+        # What copies save is saved of this.
+        cache=CacheSettings(enabled=False),
     )
 
 

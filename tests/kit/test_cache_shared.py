@@ -369,9 +369,9 @@ async def test_who_alone_could_not_tell_tells_as_soon_as_it_can(own: Valkey) -> 
         run, one.store.run = one.store.run, lambda *_: asyncio.sleep(0)  # type: ignore[method-assign]
         await one.set("new")
         assert one.shared.owes
+        one.store.run = run  # type: ignore[method-assign]
         # Its own copies of before are none, nor does it take them from there.
         assert await one.get() == "new"
-        one.store.run = run  # type: ignore[method-assign]
         await until(lambda: not one.shared.owes)
         await until(lambda: len(other.cache.memory) == 0)
         assert await other.get() == "new"

@@ -25,6 +25,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import aliased
 
+from garaza.accounts.kept import account_name, login_name
 from garaza.accounts.models import Activity, GuestDay, LoginSession, RevokedToken, User
 from garaza.accounts.plans import LIMITS, Plan
 from garaza.kit.database import ReadSession, WriteSession
@@ -130,6 +131,7 @@ class AccountRepository:
 
     async def change(self, session: WriteSession, user_id: int, values: dict[str, Any]) -> User | None:
         """The account as it is then; None if there is none such."""
+        session.outdates(account_name(user_id))
         statement = update(User).where(User.id == user_id, User.deleted_at.is_(None)).values(**values)
         return (await session.scalars(statement.execution_options(**_UNSYNCED).returning(User))).first()
 
@@ -207,6 +209,7 @@ class AccountRepository:
 
     async def revoke_by_id(self, session: WriteSession, session_id: str, now: float) -> int | None:
         """End a login that is open; the account's id, or None if there is none such."""
+        session.outdates(login_name(session_id))
         statement = (
             update(LoginSession)
             .where(
@@ -222,6 +225,7 @@ class AccountRepository:
 
     async def revoke(self, session: WriteSession, user_id: int, now: float, session_id: str | None = None) -> int:
         """End one login of an account, or all; how many were open."""
+        session.outdates(account_name(user_id) if session_id is None else login_name(session_id))
         statement = update(LoginSession).where(
             LoginSession.user_id == user_id, LoginSession.revoked_at.is_(None), LoginSession.expires_at > now
         )
@@ -239,8 +243,9 @@ class AccountRepository:
         )
         return (await session.scalars(statement)).all()
 
-    async def blacklist(self, session: WriteSession, jti: str, expires_at: float) -> None:
-        """Take an access token back; twice is once."""
+    async def blacklist(self, session: WriteSession, jti: str, session_id: str, expires_at: float) -> None:
+        """Take an access token of a login back; twice is once."""
+        session.outdates(login_name(session_id))
         statement = _insert(session)(RevokedToken).values(jti=jti, expires_at=expires_at)
         await session.execute(statement.on_conflict_do_nothing(index_elements=[RevokedToken.jti]))
 

@@ -16,6 +16,7 @@ from sqlalchemy.exc import IntegrityError
 
 from garaza.accounts import normalise
 from garaza.accounts.activities import ActivityLog
+from garaza.accounts.kept import account_name, login_name
 from garaza.accounts.models import LoginSession, Role, User
 from garaza.accounts.passwords import Passwords
 from garaza.accounts.plans import Plan
@@ -25,6 +26,7 @@ from garaza.accounts.quota import Quota, StorageMeter, day_of
 from garaza.accounts.repository import AccountRepository, Identity, taken_name
 from garaza.accounts.tokens import AccessTokens, Claims, InvalidTokenError, Keys, RefreshToken
 from garaza.errors import GarazaError, changed_meanwhile, not_found
+from garaza.kit.cache.cache import Subject
 from garaza.kit.clock import Clock
 from garaza.kit.database import Database, ReadSession, WriteSession
 from garaza.kit.ids import is_id, new_id
@@ -67,8 +69,11 @@ class AccountService:
         clock: Clock,
         hasher: PasswordHasher | None = None,
         attempts: Attempts | None = None,
+        identities: Subject[Identity] | None = None,
     ) -> None:
-        """`attempts`: bounds wrong passwords for an account; None, nothing does."""
+        """`attempts`: bounds wrong passwords for an account; None, nothing does. `identities`: copies of whom tokens
+        stand for.
+        """
         self._settings = settings
         self._database = database
         self.clock = clock
@@ -76,6 +81,7 @@ class AccountService:
         self._tokens = AccessTokens(keys, clock)
         self._passwords = Passwords(settings.concurrent_hashes, hasher)
         self._attempts = attempts
+        self._identities = identities
         self.activities = ActivityLog(clock)
         self.quota = Quota(settings, storage, clock)
         self.profile = ProfileService(self.activities, storage, clock)
@@ -181,7 +187,8 @@ class AccountService:
     # Who asks ----------------------------------------------------------------------------------------------------
 
     async def identify_token(self, token: str) -> Principal:
-        """Whom an access token stands for at this moment; one query, in a transaction of its own.
+        """Whom an access token stands for at this moment; one query, in a transaction of its own, or a copy of what
+        that found.
 
         Raises:
             GarazaError: 401, for nobody any more; 403, the account is closed.
@@ -198,8 +205,7 @@ class AccountService:
         Raises:
             GarazaError: as `identify_token`.
         """
-        async with self._database.read() as session:
-            found = await self._accounts.identity(session, claims.user_id, claims.session_id, claims.jti)
+        found = await self._identity(claims)
         if found is None or found.ended or found.session_expires_at <= self.clock():
             raise _not_signed_in("invalid_token")
         if not found.is_active:
@@ -210,6 +216,16 @@ class AccountService:
         """Of these logins, those that have not ended; one query, in a transaction of its own."""
         async with self._database.read() as session:
             return await self._accounts.logins_there(session, session_ids, self.clock())
+
+    async def _identity(self, claims: Claims) -> Identity | None:
+        async def read() -> Identity | None:
+            async with self._database.read() as session:
+                return await self._accounts.identity(session, claims.user_id, claims.session_id, claims.jti)
+
+        if self._identities is None:
+            return await read()
+        names = (account_name(claims.user_id), login_name(claims.session_id))
+        return await self._identities.get_or_compute(claims.jti, names, read)
 
     async def confirm_password(self, user_id: int, password: str) -> None:
         """Whether it is really the owner who asks for something that can't be undone. Hashes: call it before a
@@ -297,8 +313,9 @@ class AccountService:
         await self.activities.add(session, user_id, "session_end", "Ended a login", {"session": session_id})
 
     async def _take_back_token(self, session: WriteSession, principal: Principal) -> None:
-        if principal.jti is not None and principal.token_expires_at is not None:
-            await self._accounts.blacklist(session, principal.jti, principal.token_expires_at)
+        jti, session_id, expires_at = principal.jti, principal.session_id, principal.token_expires_at
+        if jti is not None and session_id is not None and expires_at is not None:
+            await self._accounts.blacklist(session, jti, session_id, expires_at)
 
     # Changing the password ---------------------------------------------------------------------------------------
 

@@ -112,13 +112,14 @@ def _run(settings: Settings, work: Callable[[AccountService, Database], Awaitabl
     from garaza.kit.signing_keys import SigningKeysError  # noqa: PLC0415
     from garaza.kit.storage import DataDirectory  # noqa: PLC0415
     from garaza.migrations import PACKAGE  # noqa: PLC0415
-    from garaza.wiring import database_url, make_signing_keys, pool_options  # noqa: PLC0415
+    from garaza.wiring import database_url, make_caching, make_signing_keys, pool_options  # noqa: PLC0415
 
     data = DataDirectory(settings.data_dir)
     url = database_url(settings)
 
     async def run() -> T:
         database = Database(url, pool_options(settings.database, url))
+        caching = make_caching(settings, database)
         keys = make_signing_keys(settings, data, system_clock)
         # Nothing is stored by these commands, so nothing has to be measured.
         accounts = AccountService(settings.accounts, database, keys, lambda _user_id: literal(0), system_clock)
@@ -126,6 +127,8 @@ def _run(settings: Settings, work: Callable[[AccountService, Database], Awaitabl
             return await work(accounts, database)
         finally:
             accounts.close()
+            if caching is not None:
+                await caching.stop()
             await database.close()
 
     with data_errors_told(data.root):

@@ -84,4 +84,6 @@ async def work(parts: Parts, owner: str, *, supervised: bool) -> None:
     finally:
         if parts.broadcaster is not None:
             await parts.broadcaster.close()
+        if parts.caching is not None:
+            await parts.caching.stop()
         await parts.database.close()

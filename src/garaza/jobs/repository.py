@@ -28,6 +28,7 @@ from sqlalchemy.orm import aliased
 from sqlalchemy.sql.dml import ReturningUpdate
 
 from garaza.jobs.channels import EVENTS_CHANNEL, QUEUE_CHANNEL
+from garaza.jobs.kept import job_name
 from garaza.jobs.models import Job, JobAttempt, JobDeparture, JobEvent, JobFile
 from garaza.jobs.states import LEGAL, JobState
 from garaza.kit.database import ReadSession, WriteSession
@@ -119,6 +120,7 @@ class JobRepository:
         return await self._update(session, and_(Job.id == job_id, _THERE), {"deleted_at": now, "upload_key": None})
 
     async def delete(self, session: WriteSession, job_id: str) -> bool:
+        session.outdates(job_name(job_id))
         gone = (EVENT.c.job_id == job_id, EVENT.c.kind == "deleted", EVENT.c.user_id.is_not(None))
         last = select(EVENT.c.id, EVENT.c.job_id, EVENT.c.user_id, EVENT.c.at).where(*gone)
         await session.execute(insert(DEPARTURE).from_select(["id", "job_id", "user_id", "at"], last))
@@ -151,7 +153,9 @@ class JobRepository:
 
     async def _update(self, session: WriteSession, condition: ColumnElement[bool], values: dict[str, Any]) -> bool:
         statement = update(JOB).where(condition).values(values).returning(JOB.c.id)
-        return (await session.execute(statement)).first() is not None
+        changed = list(await session.scalars(statement))
+        session.outdates(*map(job_name, changed))
+        return bool(changed)
 
     # Lists -------------------------------------------------------------------------------------------------------
 
@@ -217,7 +221,9 @@ class JobRepository:
         claimed = _CLAIM_FIRST if job_id is None else _CLAIM_THIS
         wanted = {"limit": limit} if job_id is None else {"wanted": job_id}
         values = {"now": now, "owner": owner, "lease_until": lease_until, **wanted}
-        return sorted(Claimed(*row) for row in await session.execute(claimed, values))
+        found = sorted(Claimed(*row) for row in await session.execute(claimed, values))
+        session.outdates(*(job_name(job.id) for job in found))
+        return found
 
     async def next_due(self, session: ReadSession) -> float | None:
         """When there is something to claim, or a lease to take back; None: nothing waits and nothing runs."""

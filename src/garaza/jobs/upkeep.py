@@ -9,6 +9,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Select, and_, func, or_, select, update
 
 from garaza.jobs.claims import EndHook
+from garaza.jobs.kept import job_name
 from garaza.jobs.models import Job
 from garaza.jobs.repository import JobRepository
 from garaza.jobs.states import JobState
@@ -109,6 +110,7 @@ class JobUpkeep:
         now = self._clock()
         statement = statement.values(deleted_at=now, upload_key=None)
         marked = set(await session.scalars(statement.returning(Job.id), execution_options=_UNSYNCHRONIZED))
+        session.outdates(*map(job_name, marked))
         if marked:
             gone = [{"job_id": job_id, "kind": "deleted", "data": {}, "at": now} for job_id in sorted(marked)]
             await self._jobs.add_events(session, gone)

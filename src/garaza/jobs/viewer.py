@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from garaza.jobs.models import Job
-
 
 class Viewer(Protocol):
     """Somebody who has signed in."""
@@ -17,6 +15,13 @@ class Viewer(Protocol):
     def is_admin(self) -> bool: ...
 
 
-def may_see(viewer: Viewer | None, job: Job) -> bool:
+class Owned(Protocol):
+    """A job, or a copy of what is known of it."""
+
+    @property
+    def user_id(self) -> int | None: ...
+
+
+def may_see(viewer: Viewer | None, job: Owned) -> bool:
     """Whether a job exists as far as `viewer` is concerned. A guest's is open to everybody who knows its id."""
     return job.user_id is None or (viewer is not None and (viewer.is_admin or viewer.user_id == job.user_id))

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Iterator
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
 from prometheus_client.registry import Collector
 
+from garaza.kit.cache.cache import Cache
 from garaza.kit.query_times import QueryTimes
 from garaza.kit.slow_queries import SlowQueries
 from garaza.kit.traffic import Histogram, Traffic
@@ -56,6 +57,48 @@ class QueryFigures(Collector):
         if self._slow is not None:
             text = "Those that took longer than GARAZA_MONITORING__SLOW_QUERY_SECONDS."
             yield CounterMetricFamily("garaza_database_slow_queries", text, value=self._slow.count)
+
+
+class CacheFigures(Collector):
+    """Copies: what they saved, and what they take."""
+
+    def __init__(self, cache: Cache) -> None:
+        self._cache = cache
+
+    def collect(self) -> Iterator[Metric]:
+        """See `Collector`."""
+        cache = self._cache
+        hits = CounterMetricFamily("garaza_cache_hits", "Answered by a copy.", labels=["subject", "tier"])
+        for (subject, tier), count in list(cache.hits.items()):
+            hits.add_metric([subject, tier], count)
+        yield hits
+        errors = CounterMetricFamily(
+            "garaza_cache_errors", "Copies that couldn't be read, or renewed.", labels=["subject", "kind"]
+        )
+        for (subject, kind), count in list(cache.errors.items()):
+            errors.add_metric([subject, kind], count)
+        yield errors
+        by_subject = {
+            "misses": (cache.misses, "Found out, as there was no copy."),
+            "refreshes": (cache.refreshes, "Found out anew before a copy's time came."),
+        }
+        for name, (counts, text) in by_subject.items():
+            family = CounterMetricFamily(f"garaza_cache_{name}", text, labels=["subject"])
+            for subject, count in list(counts.items()):
+                family.add_metric([subject], count)
+            yield family
+        memory = cache.memory
+        yield GaugeMetricFamily("garaza_cache_memory_bytes", "What copies take in memory.", value=memory.bytes)
+        yield GaugeMetricFamily("garaza_cache_memory_entries", "Copies in memory.", value=len(memory))
+        text = "Copies in memory that had to make room."
+        yield CounterMetricFamily("garaza_cache_memory_evictions", text, value=memory.evictions)
+        text = "Whether this process hears of what others change."
+        yield GaugeMetricFamily("garaza_cache_told", text, value=cache.is_told)
+        if cache.shared is not None:
+            text = "Changes that the shared tier couldn't be told of at once."
+            yield CounterMetricFamily("garaza_cache_untold", text, value=cache.untold)
+            text = "Asked in vain, or not asked, as the shared tier was away."
+            yield CounterMetricFamily("garaza_cache_fallbacks", text, value=cache.shared.store.fallbacks)
 
 
 class DiskFigures(Collector):

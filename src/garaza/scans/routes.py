@@ -55,8 +55,8 @@ def make_router(scans: ScanService, jobs: JobService, blobs: Blobs) -> APIRouter
         return ProcessAnswer(job_id=job_id, queue_position=waiting.queue_position)
 
     @router.get("/status/{job_id}", summary="How far is it?", openapi_extra=GUESTS_TOO)
-    async def status(job_id: str, account: MaybeUser, session: Reading) -> StatusAnswer:
-        return await scans.status(session, job_id, account)
+    async def status(job_id: str, account: MaybeUser) -> StatusAnswer:
+        return await scans.status(job_id, account)
 
     @router.get("/status", summary="How far are they?", openapi_extra=GUESTS_TOO, response_model=list[StatusAnswer])
     async def statuses(

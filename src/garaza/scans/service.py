@@ -12,20 +12,24 @@ from typing import Any, Protocol
 from garaza.accounts.principal import Principal
 from garaza.accounts.service import AccountService
 from garaza.errors import GarazaError, changed_meanwhile, not_found
+from garaza.jobs.kept import job_name
 from garaza.jobs.models import Job
 from garaza.jobs.priorities import GUEST_PRIORITY, PRIORITIES
 from garaza.jobs.run_job import file_rows, keep_compressed
 from garaza.jobs.service import JobService
 from garaza.jobs.states import JobState, client_status
+from garaza.jobs.viewer import may_see
 from garaza.kit.blobs.port import Blobs, Published, StorageUnavailableError, result_key
+from garaza.kit.cache.cache import Subject
 from garaza.kit.database import Database, ReadSession, WriteSession
-from garaza.kit.ids import new_id
+from garaza.kit.ids import is_id, new_id
 from garaza.kit.pagination import Page, Paging
 from garaza.kit.storage import DataDirectory
 from garaza.reconstruction.cameras.scale import Scale
 from garaza.reconstruction.engines import ENGINES
 from garaza.reconstruction.rescale import rescale
 from garaza.reconstruction.result import Result
+from garaza.scans.kept import KeptStatus
 from garaza.scans.result import PARTS, build_result
 from garaza.scans.schemas import (
     FailureBody,
@@ -87,7 +91,9 @@ class ScanService:
         removal: Removal,
         *,
         compress: bool = True,
+        statuses: Subject[KeptStatus] | None = None,
     ) -> None:
+        """`statuses`: copies of how far scans are."""
         self._database = database
         self._data = data
         self._blobs = blobs
@@ -96,6 +102,7 @@ class ScanService:
         self._webhooks = webhooks
         self._removal = removal
         self._compress = compress
+        self._statuses = statuses
         self._rescaling = asyncio.Lock()
         """Each rewrites all models of a scan: one at a time leaves threads to everybody else."""
 
@@ -156,14 +163,27 @@ class ScanService:
         await self._data.remove(self._data.checkpoints(job_id))
         return _status(job, None)
 
-    async def status(self, session: ReadSession, job_id: str, viewer: Principal | None) -> StatusAnswer:
-        """One scan.
+    async def status(self, job_id: str, viewer: Principal | None) -> StatusAnswer:
+        """One scan, or a copy of how it was found last, if nothing has happened to it since. Owns its transaction.
 
         Raises:
             GarazaError: 404.
         """
-        job = await self._jobs.get(session, job_id, viewer)
-        return _status(job, await self._jobs.queue_position(session, job))
+        if self._statuses is None or not is_id(job_id):
+            found = await self._look(job_id)
+        else:
+            found = await self._statuses.get_or_compute(job_id, [job_name(job_id)], lambda: self._look(job_id))
+        if found is None or found.has_gone(self._accounts.clock()) or not may_see(viewer, found):
+            raise not_found()
+        return found.answer
+
+    async def _look(self, job_id: str) -> KeptStatus | None:
+        async with self._database.read() as session:
+            try:
+                job = await self._jobs.get(session, job_id, any=True)
+            except GarazaError:
+                return None
+            return KeptStatus(job.user_id, _status(job, await self._jobs.queue_position(session, job)))
 
     async def statuses(self, session: ReadSession, job_ids: list[str], viewer: Principal | None) -> list[StatusAnswer]:
         """Those that there are, in one query; and in another one the places of those that wait."""
