@@ -62,9 +62,9 @@ export class Problem extends Error {
   }
 }
 
-const unreachable = (): Problem => new Problem(0, "The server can't be reached.", "Check the connection and try again.");
+export const unreachable = (): Problem => new Problem(0, "The server can't be reached.", "Check the connection and try again.");
 
-function problemFrom(status: number, text: string): Problem {
+export function problemFrom(status: number, text: string): Problem {
   try {
     const body = JSON.parse(text) as { message?: string; advice?: string; detail?: string };
     return new Problem(status, body.message ?? body.detail ?? "Something went wrong.", body.advice ?? "");
@@ -101,24 +101,3 @@ export const result = (id: string): Promise<Result> => call("GET", `/api/result/
 export const remove = (id: string): Promise<unknown> => call("DELETE", `/api/job/${id}`);
 export const setScale = (id: string, points: number[][], length_m: number): Promise<unknown> =>
   call("PUT", `/api/scans/${id}/scale`, { points, length_m });
-
-// XMLHttpRequest, because fetch can't tell how much of a body has been sent. Rejects with an AbortError if cancelled.
-export function upload(file: File, onSent: (share: number) => void): { done: Promise<Uploaded>; cancel: () => void } {
-  const request = new XMLHttpRequest();
-  const done = new Promise<Uploaded>((resolve, reject) => {
-    request.open("POST", "/api/upload");
-    request.responseType = "text";
-    request.upload.onprogress = (event) => onSent(event.lengthComputable ? event.loaded / event.total : 0);
-    request.upload.onload = () => onSent(1);
-    request.onload = () =>
-      request.status >= 200 && request.status < 300
-        ? resolve(JSON.parse(request.responseText) as Uploaded)
-        : reject(problemFrom(request.status, request.responseText));
-    request.onerror = () => reject(new Problem(0, "The upload broke off.", "Check the connection and send it again."));
-    request.onabort = () => reject(new DOMException("cancelled", "AbortError"));
-    const form = new FormData();
-    form.append("file", file);
-    request.send(form);
-  });
-  return { done, cancel: () => request.abort() };
-}

@@ -5,6 +5,8 @@ import { announce, h, percentText, sizeText } from "./dom";
 import { errorBox } from "./errors";
 import { qualityChoice } from "./quality";
 import { remember } from "./store";
+import { type State, send as sendByTus } from "./tus";
+import { unfinished } from "./unfinished";
 
 // One for the life of the page: an upload goes on while another view is looked at.
 let card: HTMLElement | undefined;
@@ -21,7 +23,7 @@ function makeCard(): HTMLElement {
   // screens only. Without the list of endings, which would make some phones offer files only.
   const filmed = h("input", { type: "file", id: "film", accept: "video/*", capture: "environment", class: "hidden-input touch-only" });
   const quality = qualityChoice("quality");
-  const status = h("div", { class: "upload-status" });
+  const status = h("div", { class: "upload-status" }, unfinishedNote());
   const made = h(
     "div",
     { class: "card upload" },
@@ -66,6 +68,12 @@ function makeCard(): HTMLElement {
   return made;
 }
 
+// Of an upload that was going on when the page was left.
+function unfinishedNote(): HTMLElement | undefined {
+  const [note] = unfinished();
+  return note && h("p", { class: "quiet" }, `“${note.name}” was not sent to its end. Choose it again, and it goes on from where it stopped.`);
+}
+
 function askBeforeLeaving(event: Event): void {
   event.preventDefault();
 }
@@ -74,12 +82,20 @@ function askBeforeLeaving(event: Event): void {
 async function send(file: File, quality: string, status: HTMLElement, made: HTMLElement): Promise<boolean> {
   const bar = h("progress", { max: 1, value: 0, "aria-label": "Upload" });
   const text = h("span", { class: "sent" }, `${percentText(0)} of ${sizeText(file.size)}`);
-  const { done, cancel } = api.upload(file, (share) => {
-    bar.value = share;
-    text.textContent = share < 1 ? `${percentText(Math.floor(share * 100))} of ${sizeText(file.size)}` : "Looking into it…";
+  const resumed = h("p", { class: "quiet", role: "status", hidden: true });
+  let began = -1;
+  const { done, cancel } = sendByTus(file, (sent, state) => {
+    if (began < 0) {
+      began = sent;
+      resumed.hidden = sent === 0;
+      resumed.textContent = `${sizeText(sent)} had arrived before: it goes on from there.`;
+    }
+    bar.value = file.size ? sent / file.size : 0;
+    text.textContent = stateText(sent, file.size, state);
+    if (state === "waiting") announce(text.textContent);
   });
   const stop = h("button", { type: "button", click: cancel }, "Cancel");
-  status.replaceChildren(h("strong", { class: "file" }, file.name), bar, h("div", { class: "between" }, text, stop));
+  status.replaceChildren(h("strong", { class: "file" }, file.name), bar, h("div", { class: "between" }, text, stop), resumed);
   stop.focus();
   announce("Sending the video");
   // A phone that goes to sleep would stop sending.
@@ -99,4 +115,10 @@ async function send(file: File, quality: string, status: HTMLElement, made: HTML
   } finally {
     void awake?.release();
   }
+}
+
+function stateText(sent: number, size: number, state: State): string {
+  if (state === "looking") return "Looking into it…";
+  if (state === "waiting") return "The connection is lost. Trying again…";
+  return `${percentText(Math.floor((100 * sent) / size) || 0)} of ${sizeText(size)}`;
 }
