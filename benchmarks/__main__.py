@@ -27,6 +27,7 @@ from benchmarks import (
     crowd,
     database,
     jobs,
+    large_uploads,
     limits,
     monitoring,
     pool,
@@ -41,6 +42,7 @@ from benchmarks.report import Facts, Report, Row, conditions, load_average
 BENCHMARKS: dict[str, Callable[..., Report]] = {
     "uploads": uploads.run,
     "storage": storage.run,
+    "large_uploads": large_uploads.run,
     "response_size": response_size.run,
     "compression": compression.run,
     "conditional_requests": conditional_requests.run,
