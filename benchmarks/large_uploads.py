@@ -17,7 +17,7 @@ import secrets
 import subprocess
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -35,6 +35,8 @@ _PART = 64 * _MIB
 _GROWTH_MIB = 64
 _SHARE = 0.45
 _WAIT_MS = 20
+_IDLE_SECONDS = 3
+WAYS = ("form", "body", "tus")
 _BOUNDARY = "a-boundary-that-is-not-in-the-file"
 
 Send = Callable[[Process, int], float]
@@ -55,18 +57,19 @@ def run(*, quick: bool, place: Path) -> Report:
     return measure((40 if quick else 512) * _MIB, place)
 
 
-def measure(size: int, place: Path) -> Report:
-    """With a video of so many bytes."""
+def measure(size: int, place: Path, wanted: Sequence[str] = WAYS) -> Report:
+    """With a video of so many bytes, in these ways."""
     disk = [_dd(size, place)]
     with plain_service("benchmarks.large_uploads:plain_uploads", place, place / "plain.log") as service:
         plain = _cost(service, size, _send_body)
-    ways: dict[str, Send] = {"form": _send_form, "body": _send_body, "tus": _send_tus}
+    sends: dict[str, Send] = {"form": _send_form, "body": _send_body, "tus": _send_tus}
     room = {"GARAZA_ACCOUNTS__GUEST_STORAGE_BYTES": "-1", "GARAZA_UPLOADS__MIN_FREE_BYTES": "0"}
     with garaza_service(place / "data", place / "garaza.log", **room) as service:
-        own = {way: _cost(service, size, send) for way, send in ways.items()}
+        idle = _idle_wait_ms(service)
+        own = {way: _cost(service, size, sends[way]) for way in wanted}
     disk.append(_dd(size, place))
     fastest = max(disk)
-    rows = [Row("dd", disk[0], disk[1], "MiB/s", "more")]
+    rows = [Row("dd", disk[0], disk[1], "MiB/s", "more"), Row("GET /health, nothing else, p99", idle, idle, "ms")]
     for way, cost in own.items():
         rows += [
             Row(f"{way}: taken", plain.rate, cost.rate, "MiB/s", "more"),
@@ -80,7 +83,10 @@ def measure(size: int, place: Path) -> Report:
         promises=[
             Promise(f"at least {_SHARE} of dd", all(cost.rate / fastest >= _SHARE for cost in own.values())),
             Promise(f"{_GROWTH_MIB} MiB of memory at most", all(c.growth_mib <= _GROWTH_MIB for c in own.values())),
-            Promise(f"/health within {_WAIT_MS} ms, p99", all(cost.wait_ms <= _WAIT_MS for cost in own.values())),
+            Promise(
+                f"/health within {_WAIT_MS} ms, p99, or twice what it takes when nothing is sent",
+                all(cost.wait_ms <= max(_WAIT_MS, 2 * idle) for cost in own.values()),
+            ),
         ],
         notes=[
             "A share is of the faster of the two runs of dd. Taken: the last byte was handed to the kernel, by tus the "
@@ -132,6 +138,13 @@ def _cost(service: Process, size: int, send: Send) -> _Cost:
     return _Cost(size / _MIB / (taken - began), growth, 1000 * percentile(prober.waits, 99))
 
 
+def _idle_wait_ms(service: Process) -> float:
+    """What the rest of the machine alone costs."""
+    with Prober(service) as prober:
+        time.sleep(_IDLE_SECONDS)
+    return 1000 * percentile(prober.waits, 99)
+
+
 def _video(size: int) -> Iterator[bytes | memoryview]:
     """The sample clip, made larger: players skip a box of type "free" in an MP4, whatever is in it."""
     clip = _CLIP.read_bytes()
@@ -166,7 +179,7 @@ def _request(
     method: str,
     length: int,
     kind: str,
-    parts: Iterator[bytes | memoryview] | list[bytes | memoryview],
+    parts: Iterable[bytes | memoryview],
 ) -> float:
     connection = service.connect()
     connection.putrequest(method, "/api/upload")
@@ -219,9 +232,10 @@ def main() -> None:
     """With the size that was asked for."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.large_uploads")
     parser.add_argument("--bytes", type=int, default=2 << 30)
+    parser.add_argument("--ways", nargs="+", choices=WAYS, default=WAYS)
     given = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="garaza-large-") as folder:
-        report = measure(given.bytes, Path(folder))
+        report = measure(given.bytes, Path(folder), given.ways)
     print(report.measured)
     for row in report.rows:
         print(f"{row.what:40} {row.before:10.2f} {row.after:10.2f} {row.unit}")
