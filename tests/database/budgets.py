@@ -41,7 +41,7 @@ BUDGETS = {
     "GET /api/auth/sessions": A_PAGE,
     "DELETE /api/auth/sessions/{session_id}": Budget(reads=1, writes=2),
     # With one scan at work, which is stopped.
-    "DELETE /api/auth/me": Budget(reads=4, writes=8, tells=1),
+    "DELETE /api/auth/me": Budget(reads=4, writes=9, tells=2),
     "GET /api/profile": Budget(reads=2),
     "GET /api/profile/stats": Budget(reads=2),
     "GET /api/profile/activities": A_PAGE,
@@ -51,15 +51,15 @@ BUDGETS = {
     "POST /api/profile/increment-scan": Budget(reads=2, writes=1),
     "POST /api/profile/log-export": Budget(reads=1, writes=1),
     # Scans. An upload looks for room before the file comes and after, and may ask for processing in the same call.
-    "POST /api/upload": Budget(reads=11, writes=8, tells=1),
-    "PUT /api/upload": Budget(reads=11, writes=8, tells=1),
+    "POST /api/upload": Budget(reads=11, writes=9, tells=2),
+    "PUT /api/upload": Budget(reads=11, writes=9, tells=2),
     # With all of the video it is an upload in one request, and looks at what was begun and not ended too.
-    "POST /api/uploads": Budget(reads=14, writes=12, tells=1),
+    "POST /api/uploads": Budget(reads=14, writes=13, tells=2),
     "OPTIONS /api/uploads": NOTHING,
     "OPTIONS /api/uploads/{upload_id}": NOTHING,
     "HEAD /api/uploads/{upload_id}": Budget(reads=2),
-    "PATCH /api/uploads/{upload_id}": Budget(reads=9, writes=9, tells=1),
-    "POST /api/uploads/{upload_id}": Budget(reads=9, writes=9, tells=1),
+    "PATCH /api/uploads/{upload_id}": Budget(reads=9, writes=10, tells=2),
+    "POST /api/uploads/{upload_id}": Budget(reads=9, writes=10, tells=2),
     "DELETE /api/uploads/{upload_id}": Budget(reads=2, writes=1),
     "POST /api/process/{job_id}": Budget(reads=5, writes=5, tells=1),
     "GET /api/status/{job_id}": OF_A_JOB,
@@ -69,7 +69,7 @@ BUDGETS = {
     "GET /api/assets/{job_id}/{path:path}": ONE_ROW,
     "HEAD /api/assets/{job_id}/{path:path}": ONE_ROW,
     "PUT /api/scans/{job_id}/scale": Budget(reads=4, writes=3),
-    "DELETE /api/job/{job_id}": Budget(reads=4, writes=6, tells=1),
+    "DELETE /api/job/{job_id}": Budget(reads=4, writes=8, tells=2),
     # And the places of those that wait.
     "GET /api/jobs": Budget(reads=3),
     "POST /api/jobs/{job_id}/cancel": Budget(reads=4, writes=5, tells=1),
@@ -80,7 +80,7 @@ BUDGETS = {
     "HEAD /api/jobs/{job_id}/video": ONE_ROW,
     "WS /ws/{job_id}": Budget(reads=8),
     # One's scans, and what was missed of them: events, and those that are gone.
-    "WS /ws": Budget(reads=8),
+    "WS /ws": Budget(reads=4),
     "GET /api/events": Budget(reads=8),
     "POST /api/live/ticket": Budget(reads=1),
     # Rooms
@@ -110,7 +110,7 @@ BUDGETS = {
     "GET /api/admin/disk-usage": Budget(reads=2),
     "GET /api/admin/memory": Budget(reads=1),
     "POST /api/admin/clear-memory": Budget(reads=1, writes=1),
-    "POST /api/admin/cleanup": Budget(reads=3, writes=2),
+    "POST /api/admin/cleanup": Budget(reads=3, writes=3, tells=1),
     "GET /api/admin/users/{user_id}": Budget(reads=3),
     "PATCH /api/admin/users/{user_id}": Budget(reads=5, writes=4),
     "DELETE /api/admin/users/{user_id}": Budget(reads=3, writes=5),

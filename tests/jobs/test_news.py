@@ -18,7 +18,7 @@ def reader_of(queue: Queue) -> Newsreader:
 async def read_on(queue: Queue, mark: Mark) -> tuple[list[str], Mark]:
     """The jobs that something has happened to since, once for each time, and the mark for next time."""
     reader = reader_of(queue)
-    found = await queue.read(reader.since, mark)
+    found, _ = await queue.read(reader.since, mark)
     return [news.job_id for news in found], reader.moved(mark, [news.id for news in found])
 
 

@@ -2,7 +2,21 @@
 
 from __future__ import annotations
 
-from tests.servers.fixtures import valkey
-from tests.service.fixtures import clip, new_database, postgres, server, start_server, template
+from tests.accounts.conftest import anyio_backend, database_url, empty_file
+from tests.jobs.queue import queue
+from tests.servers.fixtures import postgres, valkey
+from tests.service.fixtures import clip, new_database, server, start_server, template
 
-__all__ = ["clip", "new_database", "postgres", "server", "start_server", "template", "valkey"]
+__all__ = [
+    "anyio_backend",
+    "clip",
+    "database_url",
+    "empty_file",
+    "new_database",
+    "postgres",
+    "queue",
+    "server",
+    "start_server",
+    "template",
+    "valkey",
+]

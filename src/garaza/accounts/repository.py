@@ -93,16 +93,14 @@ class AccountRepository:
 
     async def logins_there(self, session: ReadSession, session_ids: list[str], now: float) -> set[str]:
         """Of these logins, those that somebody may still use."""
-        good = (
-            LoginSession.revoked_at.is_(None),
-            LoginSession.expires_at > now,
-            User.is_active,
-            User.deleted_at.is_(None),
-        )
-        mine = (
-            select(LoginSession.id).join(User, User.id == LoginSession.user_id).where(LoginSession.id.in_(session_ids))
-        )
-        return set(await session.scalars(mine.where(*good)))
+        facts = (LoginSession.id, LoginSession.revoked_at, LoginSession.expires_at, User.is_active, User.deleted_at)
+        these = select(*facts).join(User, User.id == LoginSession.user_id).where(LoginSession.id.in_(session_ids))
+        # What is known by its key isn't to be looked for by anything else.
+        return {
+            row.id
+            for row in await session.execute(these)
+            if row.revoked_at is None and row.expires_at > now and row.is_active and row.deleted_at is None
+        }
 
     async def add(self, session: WriteSession, user: User) -> None:
         """Raises:

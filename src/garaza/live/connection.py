@@ -17,7 +17,8 @@ from starlette.websockets import WebSocketDisconnect
 
 from garaza.accounts.principal import Principal
 from garaza.errors import GarazaError
-from garaza.jobs.news import Mark, News
+from garaza.jobs.news import Mark
+from garaza.jobs.newsreader import Missed
 from garaza.kit.blobs.port import StorageUnavailableError
 from garaza.kit.database import DatabaseUnavailableError
 from garaza.live.feed import Feed
@@ -42,8 +43,8 @@ _MESSAGES_SECONDS = 10.0
 """So many a client may say in so long a time."""
 _GOODBYE_SECONDS = 1.0
 
-Missed = Callable[[Mark, Mark], Awaitable[list[News]]]
-"""Reads what has come after the one mark and up to the other; nothing: that was all."""
+ReadMissed = Callable[[Mark, Mark], Awaitable[Missed]]
+"""Reads what has come after the one mark and up to the other."""
 Heard = Callable[["Connection", str], Awaitable[None]]
 """Does what a message of the client asks for."""
 
@@ -125,7 +126,7 @@ class Connection:
         self._line = line
         self._hub = hub
         self._tally = tally
-        self.missed: Missed = _nothing
+        self.missed: ReadMissed = _nothing
         """Reads what the feed has missed."""
         self._heard = heard
         self.beat = beat
@@ -238,7 +239,9 @@ class Connection:
         until = self._hub.mark
         # From here on the hub's events come into the queue.
         self.feed.behind = None
-        while found := await self.missed(since, until):
+        more = True
+        while more:
+            found, more = await self.missed(since, until)
             for news in found:
                 since = _after(since, news.id, until)
                 if not self.feed.has_seen(news.id):
@@ -260,8 +263,8 @@ class Connection:
             self.sending_since = 0.0
 
 
-async def _nothing(_since: Mark, _until: Mark) -> list[News]:
-    return []
+async def _nothing(_since: Mark, _until: Mark) -> Missed:
+    return [], False
 
 
 def _after(since: Mark, number: int, until: Mark) -> Mark:

@@ -11,7 +11,7 @@ from contextlib import asynccontextmanager
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
 from garaza.jobs.news import Mark, News
-from garaza.jobs.newsreader import AT_ONCE, Newsreader
+from garaza.jobs.newsreader import Newsreader
 from garaza.jobs.service import JobService
 from garaza.kit.changes import Changes
 from garaza.kit.database import Database, DatabaseUnavailableError
@@ -146,9 +146,9 @@ class Hub:
                 self.mark = await self._news.mark(session)
                 self._known.set()
                 return True
-            found = await self._news.since(session, self.mark)
+            found, more = await self._news.since(session, self.mark)
         self._hand_out(found)
-        return len(found) >= AT_ONCE
+        return more
 
     def _hand_out(self, found: list[News]) -> None:
         passed: list[int] = []

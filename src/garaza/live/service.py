@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from functools import partial
 from typing import Any
 
@@ -11,8 +13,8 @@ from starlette.requests import HTTPConnection
 from garaza.accounts.principal import Principal
 from garaza.errors import not_found
 from garaza.jobs.models import Job
-from garaza.jobs.news import Mark, News
-from garaza.jobs.newsreader import Newsreader
+from garaza.jobs.news import Mark
+from garaza.jobs.newsreader import Missed, Newsreader
 from garaza.jobs.service import JobService
 from garaza.jobs.states import JobState, client_status
 from garaza.kit.client_address import digest_of
@@ -29,6 +31,7 @@ from garaza.live.told import ENDS, Note
 MOST_SCANS = 50
 """That a guest may follow over one connection."""
 _LISTED = Paging(page_size=100)
+_LOOKS_AT_ONCE = 5
 
 
 class LiveService:
@@ -53,6 +56,15 @@ class LiveService:
         self.places = places
         self.endings = endings
         self.tally = tally
+        self._looking = asyncio.Semaphore(_LOOKS_AT_ONCE)
+
+    @asynccontextmanager
+    async def _read(self) -> AsyncIterator[ReadSession]:
+        """A look at the database. When all come back at once, after a restart, they wait here and not for connections
+        that requests need too.
+        """
+        async with self._looking, self._database.read() as session:
+            yield session
 
     # Who ---------------------------------------------------------------------------------------------------------
 
@@ -62,7 +74,7 @@ class LiveService:
         Raises:
             GarazaError: 401.
         """
-        async with self._database.read() as session:
+        async with self._read() as session:
             owned = await self._jobs.is_owned(session, job_id)
         return await who() if owned else None
 
@@ -88,7 +100,7 @@ class LiveService:
         feed.behind = Mark(0)
         connection.missed = partial(self._missed_of_jobs, [job_id])
         async with self.hub.follow(feed):
-            async with self._database.read() as session:
+            async with self._read() as session:
                 feed.seen = await self._start(session, job_id, viewer, last)
             feed.behind = feed.seen
             with self.keeper.keep(connection):
@@ -111,7 +123,7 @@ class LiveService:
         Raises:
             GarazaError: 404.
         """
-        async with self._database.read() as session:
+        async with self._read() as session:
             await self._jobs.get(session, job_id, viewer)
             latest = await self._jobs.latest_event(session, job_id)
         return latest is not None and last is not None and last.last >= latest.id and latest.kind in ENDS
@@ -122,7 +134,7 @@ class LiveService:
         connection.missed = partial(self._missed_of_account, user_id)
 
         async def own() -> list[Job]:
-            async with self._database.read() as session:
+            async with self._read() as session:
                 return list((await self._jobs.list_own(session, user_id, _LISTED)).rows)
 
         await self._follow_many(connection, last, own)
@@ -133,7 +145,7 @@ class LiveService:
         Raises:
             GarazaError: 404, none of them is there.
         """
-        async with self._database.read() as session:
+        async with self._read() as session:
             there = await self._jobs.get_many(session, job_ids)
         if not there:
             raise not_found()
@@ -142,7 +154,7 @@ class LiveService:
         connection.missed = partial(self._missed_of_jobs, ids)
 
         async def still_there() -> list[Job]:
-            async with self._database.read() as session:
+            async with self._read() as session:
                 return await self._jobs.get_many(session, ids)
 
         await self._follow_many(connection, last, still_there)
@@ -164,15 +176,15 @@ class LiveService:
 
     async def _is_past(self, mark: Mark) -> bool:
         """Whether somebody can have seen so much, be it in another process."""
-        async with self._database.read() as session:
+        async with self._read() as session:
             return mark.last <= (await self._news.mark(session)).last
 
-    async def _missed_of_account(self, user_id: int, since: Mark, until: Mark) -> list[News]:
-        async with self._database.read() as session:
+    async def _missed_of_account(self, user_id: int, since: Mark, until: Mark) -> Missed:
+        async with self._read() as session:
             return await self._news.missed_of_account(session, user_id, since, until)
 
-    async def _missed_of_jobs(self, job_ids: list[str], since: Mark, until: Mark) -> list[News]:
-        async with self._database.read() as session:
+    async def _missed_of_jobs(self, job_ids: list[str], since: Mark, until: Mark) -> Missed:
+        async with self._read() as session:
             return await self._news.missed_of_jobs(session, job_ids, since, until)
 
 

@@ -107,7 +107,7 @@ def make_router(live: LiveService, ways: Ways, tickets: Tickets, stream_seconds:
         summary="What happens, as server-sent events",
         openapi_extra=GUESTS_TOO,
         responses=_EVENTS,
-        response_class=EventStream,
+        response_class=Response,
     )
     async def events(
         request: Request,

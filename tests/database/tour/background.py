@@ -90,10 +90,10 @@ async def _listeners(service: Service) -> None:
         assert (await news.mark(session)).last >= mark.last
         # Some that were still on their way.
         since, until = Mark(1, {1: 0.0}), Mark(until.last, {2: 0.0})
-        assert await news.since(session, Mark(until.last - 3, {until.last - 5: 0.0}))
-        assert await news.missed_of_account(session, owner.id, since, until)
-        assert await news.missed_of_jobs(session, [claim.job_id, *map(job_id, range(1, 50))], since, until)
-        assert await news.missed_of_account(session, HEAVY, since, until)
+        assert (await news.since(session, Mark(until.last - 3, {until.last - 5: 0.0})))[0]
+        assert (await news.missed_of_account(session, owner.id, since, until))[0]
+        assert (await news.missed_of_jobs(session, [claim.job_id, *map(job_id, range(1, 50))], since, until))[0]
+        assert (await news.missed_of_account(session, HEAVY, since, until))[0]
         assert await service.jobs.happenings_since(session, Mark(until.last - 3, {until.last - 5: 0.0}))
         await service.jobs.news_mark(session)
         await service.jobs.events_after(session, 0, 1000)
