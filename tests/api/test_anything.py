@@ -38,7 +38,7 @@ from tests.api.stage import FOR_ADMINS, KNOWN, VIEWERS, Stage
 from tests.api.whole import fake_probes, whole_service
 
 SEED = int(os.environ.get("GARAZA_TEST_SEED", "1"))
-FEATURES = ["accounts", "profile", "scans", "rooms", "admin", "operations", "webhooks"]
+FEATURES = ["accounts", "profile", "scans", "live", "rooms", "admin", "operations", "webhooks"]
 CHECKS = [
     not_a_server_error,
     status_code_conformance,

@@ -214,6 +214,8 @@ async def whole_service(
         jobs={"embedded_worker": False, "pressure_free_bytes": 0, **groups.pop("jobs", {})},
         uploads={"min_free_bytes": 0, "max_unfinished": 10_000, **groups.pop("uploads", {})},
         rate_limits={**GENEROUS, **groups.pop("rate_limits", {})},
+        # An answer is had when it has ended.
+        live={"stream_seconds": 0.05, **groups.pop("live", {})},
         **groups,
     )
     with mock.patch.object(Deliverer, "start"):

@@ -78,7 +78,7 @@ BUDGETS = {
     "GET /api/jobs/{job_id}/webhooks": OF_A_JOB,
     "GET /api/jobs/{job_id}/video": ONE_ROW,
     "HEAD /api/jobs/{job_id}/video": ONE_ROW,
-    "WS /ws/{job_id}": Budget(reads=8),
+    "WS /ws/{job_id}": Budget(reads=7),
     # One's scans, and what was missed of them: events, and those that are gone.
     "WS /ws": Budget(reads=4),
     "GET /api/events": Budget(reads=8),
