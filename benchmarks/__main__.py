@@ -21,6 +21,7 @@ from rich.table import Table
 
 from benchmarks import (
     accounts,
+    caching,
     claims,
     compression,
     conditional_requests,
@@ -50,6 +51,7 @@ BENCHMARKS: dict[str, Callable[..., Report]] = {
     "limits": limits.run,
     "crowd": crowd.run,
     "live": live.run,
+    "caching": caching.run,
     "jobs": jobs.run,
     "claims": claims.run,
     "database": database.run,
