@@ -237,6 +237,39 @@ ROWS = [
         ],
     ),
     Row(
+        "Copies",
+        [
+            Panel(
+                "Where answers come from",
+                {
+                    "{{subject}}, {{tier}}": "sum by (subject, tier) "
+                    f"(rate(garaza_cache_hits_total{{{_OURS}}}[{_EVERY}]))",
+                    "{{subject}}, found out": "sum by (subject) "
+                    f"(rate(garaza_cache_misses_total{{{_OURS}}}[{_EVERY}]))",
+                    "{{subject}}, renewed": "sum by (subject) "
+                    f"(rate(garaza_cache_refreshes_total{{{_OURS}}}[{_EVERY}]))",
+                },
+                "ops",
+            ),
+            Panel("Memory of copies", {"bytes": f"sum(garaza_cache_memory_bytes{{{_OURS}}})"}, "bytes"),
+            Panel(
+                "Copies",
+                {
+                    "kept": f"sum(garaza_cache_memory_entries{{{_OURS}}})",
+                    "services that hear of changes": f"sum(garaza_cache_told{{{_OURS}}})",
+                },
+            ),
+            Panel(
+                "Trouble with copies",
+                {
+                    "had to make room": _a_second("garaza_cache_memory_evictions_total"),
+                    "couldn't be read or renewed": _a_second("garaza_cache_errors_total"),
+                },
+                "ops",
+            ),
+        ],
+    ),
+    Row(
         "Machine",
         [
             Panel(
