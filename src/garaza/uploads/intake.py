@@ -140,7 +140,7 @@ class Intake:
         Raises:
             GarazaError: 408, 423.
         """
-        turn = turn or Turn(waited=False, unwanted=False)
+        turn = turn or Turn()
         parts = aiter(body)
         while True:
             try:

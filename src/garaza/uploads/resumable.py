@@ -135,7 +135,7 @@ class ResumableUploads:
         async with self._turn(upload, account) as (upload, _):
             if upload.ended_at is not None:
                 return Progress(upload, upload.length)
-            async with self._opened(upload_id) as file:
+            async with self._opened(upload, account) as file:
                 return Progress(upload, await in_thread(file.recover))
 
     async def append(self, upload_id: str, part: Part, sender: Sender) -> Progress:
@@ -155,7 +155,7 @@ class ResumableUploads:
                 if part.offset > upload.length:
                     raise _wrong_offset(upload.length)
                 return Progress(upload, upload.length, await self._outcome(upload, sender))
-            async with self._opened(upload_id) as file:
+            async with self._opened(upload, sender.account) as file:
                 here = await in_thread(file.recover)
                 self._refuse(part, upload, here)
                 await self._prolong(upload)
@@ -240,14 +240,18 @@ class ResumableUploads:
                 turn = await stack.enter_async_context(self._turns.take(upload.id))
             except StillBusyError:
                 raise _busy() from None
-            yield await self._find(upload.id, account) if turn.waited else upload, turn
+            # By now it may have ended, or gone.
+            yield await self._find(upload.id, account), turn
 
     @asynccontextmanager
-    async def _opened(self, upload_id: str) -> AsyncIterator[PartialFile]:
+    async def _opened(self, upload: Upload, account: Principal | None) -> AsyncIterator[PartialFile]:
         stack = ExitStack()
         try:
-            file = await in_thread(stack.enter_context, self._files.open(upload_id))
+            file = await in_thread(stack.enter_context, self._files.open(upload.id))
         except FileNotFoundError:
+            if (await self._find(upload.id, account)).ended_at is not None:
+                # In another process, just now.
+                raise _busy() from None
             # Of another server's directory, or lost.
             raise not_found("upload") from None
         except PartialFileBusyError:

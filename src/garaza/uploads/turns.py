@@ -18,9 +18,7 @@ class StillBusyError(Exception):
 class Turn:
     """The right to change an upload."""
 
-    def __init__(self, *, waited: bool, unwanted: bool) -> None:
-        self.waited = waited
-        """Whether somebody else may have changed it since it was asked for."""
+    def __init__(self, *, unwanted: bool = False) -> None:
         self.unwanted = unwanted
         """Somebody newer wants it."""
         self.is_ending = False
@@ -74,7 +72,6 @@ class Turns:
         seat = self._seats.setdefault(upload_id, _Seat())
         seat.wanted_by += 1
         try:
-            waited = seat.lock.locked()
             if seat.turn is not None:
                 seat.turn.give_way()
             try:
@@ -84,7 +81,7 @@ class Turns:
                 raise StillBusyError from None
             try:
                 # Of several who waited, the last one is the client as it is now.
-                seat.turn = Turn(waited=waited, unwanted=seat.wanted_by > 1)
+                seat.turn = Turn(unwanted=seat.wanted_by > 1)
                 yield seat.turn
             finally:
                 seat.turn = None
