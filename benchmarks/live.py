@@ -86,7 +86,7 @@ def _echo(place: Path, count: int) -> tuple[float, float]:
 def _idle(process: Process, path: str, count: int) -> tuple[float, float, float]:
     """Bytes of each, µs to open one, and µs of a ping."""
     # What the first ones need, all need once.
-    with Crowd(process.address, path, 20):
+    with Crowd(process.address, path, count // 10):
         time.sleep(_SETTLE_SECONDS)
     before, cpu = process.rss_bytes(), process.cpu_seconds()
     with Crowd(process.address, path, count) as crowd:

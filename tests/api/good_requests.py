@@ -184,6 +184,7 @@ GOOD = [
     Good("POST", "/api/live/ticket"),
     Good("GET", "/api/events", query={"last_event_id": "0", "log": "true"}, headers={"Last-Event-ID": "1~1"}),
     Good("GET", "/api/events", query={"job_id": "@user's finished scan"}),
+    Good("GET", "/api/events", query={"ticket": "@user's ticket"}),
     Good("GET", "/api/rooms", query=PAGE),
     Good("GET", "/api/rooms", query={"fields": "rooms.name"}),
     Good("GET", "/api/rooms", headers=LINES),

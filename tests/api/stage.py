@@ -44,6 +44,7 @@ KNOWN: dict[str, tuple[str, ...]] = {
     "current_password": ("password",),
     "new_password": ("another password",),
     "refresh_token": ("user's refresh token",),
+    "ticket": ("user's ticket",),
     "file": ("video",),
     "engine": ("engine",),
     "name": ("title",),
@@ -142,6 +143,8 @@ class Stage:
     async def _about(visitor: Visitor, what: str) -> Any:
         if what == "login":
             return (await visitor.get("/api/auth/sessions")).json()[0]["id"]
+        if what == "ticket":
+            return (await visitor.call("POST", "/api/live/ticket")).json()["ticket"]
         about = {
             "account": visitor.user_id,
             "address": visitor.email,

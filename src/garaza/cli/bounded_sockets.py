@@ -13,6 +13,11 @@ class BoundedSockets(WebSocketsSansIOProtocol):
     reads nothing to take the rest, when it has been given up.
     """
 
+    def start_keepalive(self) -> None:
+        """See the class above. The handshake is over, and what it was about isn't asked for again."""
+        self.request = self.response = None  # type: ignore[assignment]
+        super().start_keepalive()
+
     def handle_ping(self) -> None:
         """See the class above."""
         if self.transport.get_write_buffer_size() > MAX_UNREAD_BYTES:

@@ -5,8 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager
+from collections.abc import Iterator
 
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
@@ -69,27 +68,35 @@ class Hub:
             with contextlib.suppress(asyncio.CancelledError):
                 await task
 
-    @asynccontextmanager
-    async def follow(self, feed: Feed) -> AsyncIterator[Mark]:
-        """Let a feed have what happens after the mark that is given.
+    def follow(self, feed: Feed) -> Following:
+        """Around whatever takes from a feed: it has what happens after the mark that is given.
 
         Raises:
-            DatabaseUnavailableError: it can't be known now what has happened.
+            DatabaseUnavailableError: when it begins; it can't be known now what has happened.
         """
+        return Following(self, feed)
+
+    async def enter(self, feed: Feed) -> Mark:
+        """Begin to give a feed what happens."""
         self._listeners += 1
         self._somebody.set()
         if self._task is None:
             self._task = asyncio.create_task(self._run())
         try:
             await self._until_known()
-            for feeds in self._places(feed):
-                feeds[feed] = None
-            yield self.mark
-        finally:
-            self._remove(feed)
-            self._listeners -= 1
-            if not self._listeners:
-                self._somebody.clear()
+        except BaseException:
+            self.leave(feed)
+            raise
+        for feeds in self._places(feed):
+            feeds[feed] = None
+        return self.mark
+
+    def leave(self, feed: Feed) -> None:
+        """End it."""
+        self._remove(feed)
+        self._listeners -= 1
+        if not self._listeners:
+            self._somebody.clear()
 
     async def _until_known(self) -> None:
         try:
@@ -184,3 +191,19 @@ class Hub:
                 told = Told(News(0, job_id, None, "deleted", {}), self.mark)
                 for feed in self._by_job.pop(job_id, ()):
                     feed.put(told, self.mark)
+
+
+class Following:
+    """A block in which a feed is given what happens. Not a generator's, which takes a kilobyte for each."""
+
+    __slots__ = ("_feed", "_hub")
+
+    def __init__(self, hub: Hub, feed: Feed) -> None:
+        self._hub = hub
+        self._feed = feed
+
+    async def __aenter__(self) -> Mark:
+        return await self._hub.enter(self._feed)
+
+    async def __aexit__(self, *failure: object) -> None:
+        self._hub.leave(self._feed)

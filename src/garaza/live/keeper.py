@@ -5,8 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import Awaitable, Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Awaitable, Callable
 
 from garaza.kit.clock import Clock
 from garaza.live.connection import CLOSE_NOT_AUTHENTICATED, CLOSE_TOO_SLOW, Connection, Tally
@@ -45,16 +44,15 @@ class Keeper:
         self._task: asyncio.Task[None] | None = None
         self._logins_at = 0.0
 
-    @contextmanager
-    def keep(self, connection: Connection) -> Iterator[None]:
-        """Look after a connection within the block."""
+    def enter(self, connection: Connection) -> None:
+        """Begin to look after a connection."""
         self._connections.add(connection)
         if self._task is None:
             self._task = asyncio.create_task(self._run())
-        try:
-            yield
-        finally:
-            self._connections.discard(connection)
+
+    def leave(self, connection: Connection) -> None:
+        """It has ended."""
+        self._connections.discard(connection)
 
     def end_all(self, code: int, reason: str) -> None:
         """Send everybody away, as the service stops."""

@@ -3,20 +3,26 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
-from contextlib import contextmanager
+from typing import Self
 
 from garaza.errors import GarazaError
 
 
 class Place:
-    """Of one connection."""
+    """Of one connection, which leaves it with the block, however that ends."""
 
     __slots__ = ("_places", "name")
 
     def __init__(self, places: Places, name: str) -> None:
         self._places = places
         self.name = name
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *failure: object) -> None:
+        self._places.taken -= 1
+        self._places.leave(self.name)
 
     def move(self, name: str) -> None:
         """It has turned out whose it is.
@@ -32,7 +38,7 @@ class Place:
 
 
 class Places:
-    """Of one process. Whoever was let in leaves with the block, however it ends."""
+    """Of one process."""
 
     def __init__(self, most: int, most_of_one: int) -> None:
         self._most = most
@@ -42,22 +48,18 @@ class Places:
         self.refused: Counter[str] = Counter()
         """How many, by the code that they were told."""
 
-    @contextmanager
-    def take(self, name: str) -> Iterator[Place]:
-        """Raises:
-        GarazaError: 503, there are too many; 429, too many of this name.
+    def take(self, name: str) -> Place:
+        """One for the length of a block.
+
+        Raises:
+            GarazaError: 503, there are too many; 429, too many of this name.
         """
         if self.taken >= self._most:
             raise self._refuse(503, "too_many_connections", "There are too many connections. Try again in a moment.")
         self.check_one(name)
-        place = Place(self, name)
         self.taken += 1
         self.enter(name)
-        try:
-            yield place
-        finally:
-            self.taken -= 1
-            self.leave(place.name)
+        return Place(self, name)
 
     def check_one(self, name: str) -> None:
         """Raises:

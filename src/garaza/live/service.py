@@ -103,8 +103,7 @@ class LiveService:
             async with self._read() as session:
                 feed.seen = await self._start(session, job_id, viewer, last)
             feed.behind = feed.seen
-            with self.keeper.keep(connection):
-                await connection.run()
+            await self._run(connection)
 
     async def _start(self, session: ReadSession, job_id: str, viewer: Principal | None, last: Mark | None) -> Mark:
         await self._jobs.get(session, job_id, viewer)
@@ -171,8 +170,14 @@ class LiveService:
             listed = await jobs()
             feed.say(Note("hello", {"jobs": [_brief(job) for job in listed]}, cursor_of(feed.seen)))
             feed.behind = None if feed.seen == self.hub.mark else feed.seen
-            with self.keeper.keep(connection):
-                await connection.run()
+            await self._run(connection)
+
+    async def _run(self, connection: Connection) -> None:
+        self.keeper.enter(connection)
+        try:
+            await connection.run()
+        finally:
+            self.keeper.leave(connection)
 
     async def _is_past(self, mark: Mark) -> bool:
         """Whether somebody can have seen so much, be it in another process."""

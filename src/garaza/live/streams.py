@@ -9,7 +9,7 @@ from fastapi import APIRouter, Header, Query, Request, Response
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from starlette.types import Receive, Scope, Send
 
-from garaza.accounts.dependencies import GUESTS_TOO, MaybeUser, SignedIn
+from garaza.accounts.dependencies import MaybeUser, SignedIn
 from garaza.accounts.principal import Principal
 from garaza.errors import GarazaError
 from garaza.jobs.news import Mark
@@ -32,7 +32,7 @@ _HEADERS = [
     (b"x-accel-buffering", b"no"),
 ]
 _EVENTS: dict[int | str, dict[str, Any]] = {
-    200: {"description": "Events as they come", "content": {"text/event-stream": {"schema": {"type": "string"}}}},
+    200: {"description": "Events as they come", "content": {"text/event-stream": {}}},
     204: {"description": "The scan has ended, and the client knows of it: don't connect again."},
 }
 
@@ -105,7 +105,6 @@ def make_router(live: LiveService, ways: Ways, tickets: Tickets, stream_seconds:
     @router.get(
         "/events",
         summary="What happens, as server-sent events",
-        openapi_extra=GUESTS_TOO,
         responses=_EVENTS,
         response_class=Response,
     )
@@ -125,7 +124,8 @@ def make_router(live: LiveService, ways: Ways, tickets: Tickets, stream_seconds:
         ticket: Annotated[str | None, Query(max_length=1024, description="Instead of a token.")] = None,
     ) -> EventStream:
         """Each has an `id` to go on from, as `event` what messages of the WebSocket have as `type`, and as `data` that
-        message. It ends with the scan, with the token or after an hour; browsers connect again by themselves.
+        message. A guest's scan needs no token. It ends with the scan, with the token or after an hour; browsers connect
+        again by themselves.
         """
         viewer = account or await (identify_at_once(request, ways) if ticket is None else ways.ticket(ticket))
         if job_id is not None:
