@@ -22,6 +22,7 @@ from garaza.jobs.models import Job
 from garaza.jobs.queue import Dispatcher
 from garaza.jobs.supervisor import Supervisor
 from garaza.kit import migrate
+from garaza.kit.acceleration import Acceleration
 from garaza.kit.api_page import add_documentation
 from garaza.kit.asgi import AnswerHeaders
 from garaza.kit.conditional import EntityTags
@@ -100,6 +101,8 @@ def create_app(settings: Settings, parts: Parts | None = None) -> FastAPI:
     # The last one added is the outermost. Answers to what nobody foresaw are to carry all that others do: a page of
     # another origin couldn't read them, and they would be missing in the figures.
     limits.add_inner(app)
+    if settings.files.accel_prefix:
+        app.add_middleware(Acceleration, root=parts.data.root, prefix=settings.files.accel_prefix)
     if settings.conditional.enabled:
         app.add_middleware(EntityTags)
     add_compression(app, settings.compression)

@@ -249,6 +249,22 @@ class ConditionalSettings(BaseModel):
     """Whether JSON answers to GET have an ETag, and 304 is answered to who sends it. Files always have one."""
 
 
+class FileSettings(BaseModel):
+    """How files of results are sent."""
+
+    accel_prefix: str = ""
+    """/_garaza_files/: an internal location of nginx, an alias of the data directory. nginx then sends the files that
+    the service has found (X-Accel-Redirect). Empty: the service does."""
+
+    @field_validator("accel_prefix")
+    @classmethod
+    def _between_slashes(cls, value: str) -> str:
+        if value and not re.fullmatch(r"/[0-9A-Za-z_.-]{1,64}/", value):
+            msg = "it must look like /_garaza_files/"
+            raise ValueError(msg)
+        return value
+
+
 class CorsSettings(BaseModel):
     """Pages of other origins that may call the service."""
 
@@ -541,6 +557,7 @@ class Settings(BaseSettings):
     live: LiveSettings = LiveSettings()
     compression: CompressionSettings = CompressionSettings()
     conditional: ConditionalSettings = ConditionalSettings()
+    files: FileSettings = FileSettings()
     redis: RedisSettings = RedisSettings()
     storage: StorageSettings = StorageSettings()
     cache: CacheSettings = CacheSettings()

@@ -35,7 +35,12 @@ class LocalBlob:
 
     def answer(self, media_type: str, headers: Mapping[str, str], modified: float) -> Response:
         return FileAnswer(
-            lambda: open_file(self.path), size=self.size, modified=modified, media_type=media_type, headers=headers
+            lambda: open_file(self.path),
+            size=self.size,
+            modified=modified,
+            media_type=media_type,
+            headers=headers,
+            path=self.path,
         )
 
 
