@@ -14,6 +14,7 @@ from garaza.kit.asgi import AnswerHeaders
 from garaza.kit.blobs.local import place_of
 from garaza.kit.client_address import network_of
 from garaza.kit.compression import Compression
+from garaza.kit.conditional import EntityTags
 from garaza.kit.limiting.middleware import Policy, RateLimits
 from garaza.kit.limiting.rates import Limit, MemoryRates, Rates, Verdict
 from garaza.kit.security_headers import SecurityHeaders
@@ -58,6 +59,8 @@ STALLED = JSONResponse({"detail": "The request's body didn't come."}, 408)
 app.add_middleware(
     Timeouts, choose=lambda _: SECONDS, body_idle_seconds=5.0, late=LATE, stalled=STALLED, happened=COUNTED
 )
+# JSON answers to GET have an ETag of their bytes; who sends it gets 304.
+app.add_middleware(EntityTags)
 # zstd, Brotli or gzip, by what the client likes best; ETags are kept apart by coding.
 app.add_middleware(Compression)
 # By address, an IPv6 one by its /64. RateLimit-Policy and RateLimit in each answer, 429 to what is too much.

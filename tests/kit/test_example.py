@@ -76,6 +76,12 @@ async def test_what_the_client_has_isnt_sent_again(example: ModuleType, client: 
     assert "immutable" in kept.headers["cache-control"]
 
 
+async def test_nor_are_rows(client: httpx2.AsyncClient) -> None:
+    first = await client.get("/rows")
+    again = await client.get("/rows", headers={"If-None-Match": first.headers["etag"]})
+    assert (again.status_code, again.content) == (304, b"")
+
+
 async def test_too_much_is_refused_and_says_until_when(example: ModuleType, client: httpx2.AsyncClient) -> None:
     answers = [await client.get("/rows") for _ in range(6)]
     assert [answer.status_code for answer in answers] == [200] * 5 + [429]
