@@ -487,7 +487,8 @@ async def test_what_nobody_goes_on_with_is_removed(whole: Whole, clock: Settable
     assert (await look(guest, left)).status_code == 404
     assert (await send(guest, left, 0, VIDEO)).status_code == 404
     assert await offset(guest, resumed) == HALF
-    assert await upkeep.tidy() == 1
+    # The service's own round may have been faster.
+    await upkeep.tidy()
     assert [path.name for path in partial(whole)] == [resumed.rsplit("/", 1)[1]]
     assert await count(whole, Upload) == 1
     assert (await send(guest, resumed, HALF, VIDEO[HALF:])).status_code == 200
@@ -503,9 +504,10 @@ async def test_files_that_no_upload_knows_of_are_swept_once_they_are_old(whole: 
     (whole.data.partial / "y.doubtful").write_bytes(b"1")
     for path in partial(whole):
         os.utime(path, (clock(), clock()))
-    assert await upkeep.tidy() == 0
+    await upkeep.tidy()
+    assert len(partial(whole)) == 3
     clock.now += 3 * 3600
-    assert await upkeep.tidy() == 2
+    await upkeep.tidy()
     assert [path.name for path in partial(whole)] == [place.rsplit("/", 1)[1]]
 
 

@@ -85,6 +85,10 @@ def test_an_upload_that_is_cut_twenty_times_arrives_bit_exact(start_server: Star
     here = offset(server, place)
     assert 0 < here < len(large)
     done = send(server, place, here, large[here:])
+    while done.status_code == 409:
+        # A piece that was on its way when its connection was cut may be read after the offset was told.
+        here = offset(server, place)
+        done = send(server, place, here, large[here:])
     assert done.status_code == 200, done.text
     kept = (server.data / "uploads" / done.json()["job_id"]).read_bytes()
     assert hashlib.sha256(kept).digest() == hashlib.sha256(large).digest()
