@@ -9,6 +9,7 @@ from typing import Any
 from fastapi import APIRouter
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from starlette.requests import HTTPConnection
+from starlette.routing import WebSocketRoute
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from garaza.accounts.principal import Principal
@@ -120,14 +121,17 @@ def make_router(live: LiveService, ways: Ways, auth_seconds: float) -> APIRouter
     sockets = Sockets(live, ways, auth_seconds)
 
     async def follow_job(socket: WebSocket) -> None:
+        socket.scope["route"] = one
         await sockets.admit(socket, lambda place: sockets.one(socket, place, socket.path_params["job_id"]))
 
     async def follow_all(socket: WebSocket) -> None:
+        socket.scope["route"] = many
         await sockets.admit(socket, lambda place: sockets.many(socket, place))
 
-    # Not FastAPI's way, which keeps some kilobytes for each, for parameters that these don't have.
-    router.add_websocket_route("/ws/{job_id}", follow_job)
-    router.add_websocket_route("/ws", follow_all)
+    # Not FastAPI's way, which keeps some kilobytes for each, for parameters that these don't have; but figures and the
+    # log name routes as it does.
+    one, many = WebSocketRoute("/ws/{job_id}", follow_job), WebSocketRoute("/ws", follow_all)
+    router.routes += [one, many]
     return router
 
 
