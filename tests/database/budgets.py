@@ -24,7 +24,7 @@ OF_A_JOB = Budget(reads=3)
 BUDGETS = {
     # Operations
     **dict.fromkeys(["GET /", "HEAD /", "GET /page/{name}", "HEAD /page/{name}"], NOTHING),
-    **dict.fromkeys(["GET /health", "GET /docs", "GET /openapi.json", "HEAD /openapi.json"], NOTHING),
+    **dict.fromkeys(["GET /health", "GET /docs", "HEAD /docs", "GET /openapi.json", "HEAD /openapi.json"], NOTHING),
     "GET /.well-known/garaza-webhook-keys": NOTHING,
     "GET /ready": Budget(reads=1),
     # Lengths and age of the queue, events since the last time, and those that came late.

@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
 import errno
 import socket
-import sys
-
-_MOST_OPEN_FILES = 65_536
 
 
 class CannotListen(Exception):
@@ -42,20 +38,6 @@ def listen(host: str, port: int, send_idle_seconds: float | None = None) -> sock
         reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
         raise CannotListen(f"Can't listen on {host}, port {port}: {reason}. {_advice(error)}") from error
     return listener
-
-
-def raise_open_files() -> None:
-    """Let this process have as many files open as it may have at all: each connection is one, and often 1024 is what
-    programs get that don't ask for more.
-    """
-    if sys.platform != "win32":
-        import resource  # noqa: PLC0415 - not there on Windows
-
-        soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-        wanted = _MOST_OPEN_FILES if hard == resource.RLIM_INFINITY else min(hard, _MOST_OPEN_FILES)
-        if soft != resource.RLIM_INFINITY and soft < wanted:
-            with contextlib.suppress(OSError, ValueError):
-                resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
 def _advice(error: Exception) -> str:

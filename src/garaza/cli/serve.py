@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 import typer
 
 from garaza.cli.common import DataDir, configure_logging, data_errors_told, load_settings, refuse
-from garaza.cli.listening import CannotListen, listen, raise_open_files
+from garaza.cli.listening import CannotListen, listen
 
 if TYPE_CHECKING:
     from garaza.settings import Settings
@@ -101,7 +101,6 @@ def run_service(settings: Settings, parts: Parts | None = None) -> None:
     # would look like a crash.
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, _end)
-    raise_open_files()
     AnnouncingServer(config, _address(settings.server.host, listener), app.state.live.end_all).run(sockets=[listener])
 
 

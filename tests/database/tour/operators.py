@@ -11,9 +11,8 @@ async def tour(service: Service, admin: Person) -> None:
         await service.call(f"GET {route}")
     # Again: what has happened to jobs since.
     await service.call("GET /metrics")
-    for method in ("GET", "HEAD"):
-        await service.call(f"{method} /")
-    await service.call("HEAD /openapi.json")
+    for route in ("GET /", "HEAD /", "HEAD /docs", "HEAD /openapi.json"):
+        await service.call(route)
     await service.call("GET /api/admin/disk-usage", admin)
     await service.call("GET /api/admin/memory", admin)
     await service.call("POST /api/admin/clear-memory", admin)
