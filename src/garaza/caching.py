@@ -19,7 +19,7 @@ from garaza.kit.cache.memory import MemoryTier
 from garaza.kit.cache.shared import SharedTier
 from garaza.kit.database import Database, WriteSession
 from garaza.kit.shared_store import SharedStore
-from garaza.scans.kept import KeptStatus, seconds_to_keep
+from garaza.scans.kept import KeptFile, KeptStatus, seconds_to_keep
 from garaza.settings import CacheSettings
 
 _PREFIX = "garaza:cache:"
@@ -54,6 +54,13 @@ class Caching:
             Life(settings.status_seconds, shared=not in_file, strict=True),
             validator=None if self._versions is None else self._versions.commits,
             keep=None if in_file else seconds_to_keep,
+        )
+        self.files: Subject[KeptFile] = Subject(
+            self.cache,
+            "file",
+            JsonCodec(KeptFile),
+            Life(settings.status_seconds, shared=not in_file, strict=True),
+            validator=None if self._versions is None else self._versions.commits,
         )
         database.around_commits.append(self._around_commit)
 

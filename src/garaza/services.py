@@ -25,6 +25,7 @@ from garaza.rooms.service import RoomService
 from garaza.rooms.share_tokens import ShareTokens
 from garaza.rooms.sharing import ShareService
 from garaza.rooms.usage import storage_used
+from garaza.scans.files import ScanFiles
 from garaza.scans.service import ScanService
 from garaza.uploads.intake import Intake
 from garaza.uploads.resumable import ResumableUploads
@@ -44,6 +45,7 @@ class Services:
     uploads: UploadService
     resumable_uploads: ResumableUploads
     scans: ScanService
+    files: ScanFiles
     rooms: RoomService
     shares: ShareService
     removal: Removal
@@ -148,6 +150,7 @@ def make_services(parts: Parts, worker_pid: Callable[[], int | None] | None = No
         uploads=UploadService(settings.uploads, data, database, intake),
         resumable_uploads=ResumableUploads(settings.uploads, data, database, parts.jobs, intake, clock),
         scans=scans,
+        files=ScanFiles(database, parts.jobs, clock, None if caching is None else caching.files),
         rooms=rooms,
         shares=shares,
         removal=removal,

@@ -158,6 +158,26 @@ def test_a_token_has_its_time_and_a_little_for_clocks_that_differ(tokens: Access
     assert LEEWAY_SECONDS <= 5
 
 
+def test_a_token_that_was_read_before_ends_with_its_time_and_its_key(
+    tokens: AccessTokens, keys: Keys, clock: SettableClock
+) -> None:
+    token = tokens.issue(7, SESSION, 60)
+    began = clock.now
+    assert tokens.read(token) == tokens.read(token)
+    for moved in (-10, 60 + LEEWAY_SECONDS):
+        clock.now = began + moved
+        with pytest.raises(InvalidTokenError):
+            tokens.read(token)
+    clock.now = began
+    assert tokens.read(token).user_id == 7
+    keys.known = {"first": b"2" * 32}
+    with pytest.raises(InvalidTokenError):
+        tokens.read(token)
+    keys.known = {}
+    with pytest.raises(InvalidTokenError):
+        tokens.read(token)
+
+
 def test_after_a_rotation_old_tokens_open_and_new_ones_are_signed_anew(tokens: AccessTokens, keys: Keys) -> None:
     old = tokens.issue(7, SESSION, 900)
     keys.rotate()

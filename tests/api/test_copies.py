@@ -83,8 +83,9 @@ async def test_what_is_kept_costs_no_query(shared: Whole) -> None:
     job_id = await shared.finished(ann)
     asked = [await queries(shared, ann, ME) for _ in range(3)]
     assert asked == [1, 0, 0]
-    asked = [await queries(shared, ann, f"/api/status/{job_id}") for _ in range(3)]
-    assert asked == [1, 0, 0]
+    for path in (f"/api/status/{job_id}", f"/api/assets/{job_id}/model.glb"):
+        asked = [await queries(shared, ann, path) for _ in range(3)]
+        assert asked == [1, 0, 0]
 
 
 async def test_without_a_valkey_who_signed_in_is_kept_too(whole: Whole) -> None:
@@ -99,6 +100,20 @@ async def test_a_hundred_who_ask_at_once_make_one_query(shared: Whole) -> None:
         answers = await asyncio.gather(*(ann.get(f"/api/status/{job_id}") for _ in range(100)))
     assert {answer.status_code for answer in answers} == {200}
     assert len(seen) == 2, seen
+
+
+async def test_a_file_that_is_kept_is_for_its_owner_and_gone_with_its_scan(shared: Whole) -> None:
+    ann, bea = await shared.register(), await shared.register()
+    job_id = await shared.finished(ann)
+    path = f"/api/assets/{job_id}/model.glb"
+    first = await ann.get(path)
+    assert [await queries(shared, ann, path), (await bea.get(path)).status_code] == [0, 404]
+    assert (await shared.guest("192.0.2.9").get(path)).status_code == 404
+    # Another scale is another file.
+    assert (await ann.call("PUT", f"/api/scans/{job_id}/scale", json={"metres_per_unit": 2.0})).status_code == 200
+    assert (await ann.get(path)).headers["etag"] != first.headers["etag"]
+    assert (await ann.call("DELETE", f"/api/job/{job_id}")).status_code == 200
+    assert (await ann.get(path)).status_code == 404
 
 
 async def test_turned_off_it_is_not_there(start: StartWhole) -> None:

@@ -13,6 +13,7 @@ from garaza.errors import GarazaError
 from garaza.jobs.claims import Report
 from garaza.jobs.states import LEGAL, JobState
 from garaza.kit.pagination import Paging, Place, read_cursor
+from garaza.scans.files import ScanFiles
 from tests.jobs.queue import FAILURE, Queue, Somebody
 from tests.queries import Queries
 
@@ -57,15 +58,18 @@ async def test_files_are_for_the_eyes_of_who_may_see_the_job(queue: Queue) -> No
     mine, guests = await queue.add(user_id=ada.user_id), await queue.add(expires_at=queue.clock.now + 10)
     for claim in (await queue.claimed(), await queue.claimed()):
         assert await queue.write(queue.jobs.complete, claim, "1", [FILE])
+    files = ScanFiles(queue.database, queue.jobs, lambda: queue.clock.now)
     with Queries(queue.database) as seen:
-        own = await queue.read(queue.jobs.file_and_version, mine, "model.glb", ada)
+        own = await files.find(mine, "model.glb", ada)
     assert len(seen.statements) == 1
-    assert (own.version, own.owned, own.file.size_bytes) == ("1", True, 5)
-    assert not (await queue.read(queue.jobs.file_and_version, guests, "model.glb")).owned
-    assert await refused(queue.read(queue.jobs.file_and_version, mine, "model.glb")) == (404, "not_found")
-    assert await refused(queue.read(queue.jobs.file_and_version, mine, "secret", ada)) == (404, "not_found")
+    assert (own.version, own.user_id, own.path) == ("1", ada.user_id, "model.glb")
+    assert (await files.find(guests, "model.glb", None)).user_id is None
+    assert (await files.find(guests, "model.glb", ada)).user_id is None
+    bea = await queue.user("bea")
+    for path, viewer in (("model.glb", None), ("model.glb", bea), ("secret", ada), ("x" * 5000, ada)):
+        assert await refused(files.find(mine, path, viewer)) == (404, "not_found")
     queue.clock.now += 10
-    assert await refused(queue.read(queue.jobs.file_and_version, guests, "model.glb")) == (404, "not_found")
+    assert await refused(files.find(guests, "model.glb", None)) == (404, "not_found")
 
 
 async def test_how_long_a_job_is_kept(queue: Queue) -> None:

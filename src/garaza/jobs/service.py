@@ -41,10 +41,9 @@ class StoredFile:
     """A file of a result, and where it is."""
 
     file: JobFile
+    job: Job
     version: str
     """Of the result that it belongs to."""
-    owned: bool
-    """Whether it is an account's, and so for its eyes only."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -375,16 +374,8 @@ class JobService(ClaimService):
         await self._jobs.replace_files(session, job.id, files)
         return True
 
-    async def file_and_version(
-        self,
-        session: ReadSession,
-        job_id: str,
-        path: str,
-        viewer: Viewer | None = None,
-        *,
-        any: bool = False,  # noqa: A002
-    ) -> StoredFile:
-        """A file of a result, and the version it belongs to, in one query.
+    async def file_and_version(self, session: ReadSession, job_id: str, path: str) -> StoredFile:
+        """A file of a result, and the version it belongs to, in one query; whoever asks.
 
         Raises:
             GarazaError: 404.
@@ -394,8 +385,8 @@ class JobService(ClaimService):
         found = await self._jobs.file_and_job(session, job_id, path) if plausible else None
         if found is not None:
             file, job = found
-            if job.result_version is not None and not self._has_gone(job) and (any or may_see(viewer, job)):
-                return StoredFile(file, job.result_version, owned=job.user_id is not None)
+            if job.result_version is not None and not self._has_gone(job):
+                return StoredFile(file, job, job.result_version)
         raise not_found("file")
 
     async def files(self, session: ReadSession, job_id: str) -> dict[str, JobFile]:

@@ -36,7 +36,7 @@ class Limits:
         self._shared = parts.shared_limits
         self._policies = _policies(settings)
         self._seconds = _seconds(settings)
-        self._clients = Clients(AccessTokens(keys, parts.clock), parts.clock)
+        self._clients = Clients(AccessTokens(keys, parts.clock))
         self._rates = Rates(MemoryRates(settings.rate_limits.max_keys), self._shared, _SHARED_PREFIX)
         self._rooms = _rooms(settings)
         self._refused: Counter[str] = Counter()

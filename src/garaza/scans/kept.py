@@ -1,10 +1,11 @@
-"""How far a scan is, as copies of it are kept."""
+"""What is kept of scans, and what decides who gets it."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
 from garaza.jobs.states import JobState
+from garaza.jobs.viewer import Viewer, may_see
 from garaza.scans.schemas import StatusAnswer
 
 
@@ -19,6 +20,26 @@ class KeptStatus:
     def has_gone(self, now: float) -> bool:
         """Whether its time has come since."""
         return self.answer.expires_at is not None and self.answer.expires_at <= now
+
+
+@dataclass(frozen=True, slots=True)
+class KeptFile:
+    """A file of a result."""
+
+    user_id: int | None
+    """Whose scan it is; None: a guest's."""
+    expires_at: float | None
+    """When the scan's time has come."""
+    version: str
+    """Of the result."""
+    path: str
+    sha256: str
+    media_type: str
+
+
+def may_have(viewer: Viewer | None, file: KeptFile, now: float) -> bool:
+    """Whether it exists as far as `viewer` is concerned."""
+    return (file.expires_at is None or file.expires_at > now) and may_see(viewer, file)
 
 
 def seconds_to_keep(status: KeptStatus) -> float | None:

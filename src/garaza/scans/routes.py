@@ -16,6 +16,7 @@ from garaza.kit.client_address import digest_of
 from garaza.kit.fields import Selection, fields_of, picked
 from garaza.kit.sessions import Reading
 from garaza.kit.stored_files import FILE_PARAMETERS, FILE_RESPONSES, stored_file_answer
+from garaza.scans.files import ScanFiles
 from garaza.scans.frames import FrameStreams
 from garaza.scans.schemas import (
     DeleteAnswer,
@@ -34,7 +35,7 @@ MAX_BODY_BYTES = 1 << 16
 """Of the small JSON documents taken here."""
 
 
-def make_router(scans: ScanService, jobs: JobService, blobs: Blobs) -> APIRouter:
+def make_router(scans: ScanService, files: ScanFiles, jobs: JobService, blobs: Blobs) -> APIRouter:
     """The routes of scans."""
     router = APIRouter(prefix="/api", tags=["scans"], max_body_size=MAX_BODY_BYTES)
     frames = FrameStreams()
@@ -103,11 +104,11 @@ def make_router(scans: ScanService, jobs: JobService, blobs: Blobs) -> APIRouter
         await scans.delete(job_id, account)
         return DeleteAnswer()
 
-    _add_files(router, jobs, blobs)
+    _add_files(router, files, blobs)
     return router
 
 
-def _add_files(router: APIRouter, jobs: JobService, blobs: Blobs) -> None:
+def _add_files(router: APIRouter, files: ScanFiles, blobs: Blobs) -> None:
     @router.head("/assets/{job_id}/{path:path}", include_in_schema=False)
     @router.get(
         "/assets/{job_id}/{path:path}",
@@ -116,16 +117,14 @@ def _add_files(router: APIRouter, jobs: JobService, blobs: Blobs) -> None:
         responses=FILE_RESPONSES,
         openapi_extra={"parameters": FILE_PARAMETERS, **GUESTS_TOO},
     )
-    async def asset(
-        job_id: str, path: str, request: Request, account: MaybeUser, session: Reading, v: str = ""
-    ) -> Response:
-        found = await jobs.file_and_version(session, job_id, path, account)
-        place = Place(blobs, result_key(job_id, found.version)) / found.file.path
+    async def asset(job_id: str, path: str, request: Request, account: MaybeUser, v: str = "") -> Response:
+        found = await files.find(job_id, path, account)
+        place = Place(blobs, result_key(job_id, found.version)) / found.path
         return await stored_file_answer(
             request.headers,
             place,
-            digest=found.file.sha256,
-            media_type=found.file.media_type,
+            digest=found.sha256,
+            media_type=found.media_type,
             version=v,
-            private=found.owned,
+            private=found.user_id is not None,
         )
