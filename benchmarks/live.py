@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 from benchmarks.listeners import Crowd
 from benchmarks.processes import Process, garaza_service, plain_service
 from benchmarks.report import Facts, Promise, Report, Row, percentile
-from garaza.cli.listening import raise_open_files
+from garaza.cli.descriptors import raise_limit
 from garaza.jobs.claims import Claim
 from garaza.jobs.claims import Report as Progress
 from garaza.kit.ids import new_id
@@ -35,7 +35,7 @@ _PAUSE_SECONDS = 0.05
 
 def run(*, quick: bool, place: Path) -> Report:
     """See the module."""
-    raise_open_files()
+    raise_limit()
     idle, listeners, events = (200, 50, 5) if quick else (5000, 1000, 20)
     echo_bytes, echo_us = _echo(place, idle)
     with _service(place / "memory", {}) as (process, parts):

@@ -123,11 +123,12 @@ def _api(parts: Parts, services: Services) -> list[APIRouter]:
 
     live = services.live
     return [
+        # Routes are tried in their order, each router twice: first those that are asked for most.
+        scan_routes(services.scans, services.files, parts.jobs, parts.blobs),
         account_routes(services.accounts),
         departure_routes(services.departures),
         upload_routes(services.uploads, process),
         make_tus_router(TusCalls(services.resumable_uploads, process, parts.settings.uploads.max_bytes)),
-        scan_routes(services.scans, services.files, parts.jobs, parts.blobs),
         history_routes(services.scans, parts.jobs, parts.blobs, parts.webhooks),
         room_routes(services.rooms, services.shares, parts.database, parts.blobs, services.removal.remove_room),
         make_shared_router(services.shares, parts.blobs),

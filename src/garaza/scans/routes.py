@@ -39,6 +39,8 @@ def make_router(scans: ScanService, files: ScanFiles, jobs: JobService, blobs: B
     """The routes of scans."""
     router = APIRouter(prefix="/api", tags=["scans"], max_body_size=MAX_BODY_BYTES)
     frames = FrameStreams()
+    # Before all others: it is asked for most.
+    _add_files(router, files, blobs)
 
     @router.post("/process/{job_id}", summary="Make the model", openapi_extra=GUESTS_TOO)
     async def process(
@@ -104,7 +106,6 @@ def make_router(scans: ScanService, files: ScanFiles, jobs: JobService, blobs: B
         await scans.delete(job_id, account)
         return DeleteAnswer()
 
-    _add_files(router, files, blobs)
     return router
 
 
