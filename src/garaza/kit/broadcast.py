@@ -38,15 +38,18 @@ class Broadcaster:
         self._task: asyncio.Task[None] | None = None
         self._again = False
         self._failures = 0
-        self._away_until = 0.0
+        self._pause: asyncio.TimerHandle | None = None
 
     def tell(self) -> None:
         """There is something new. To be called in an event loop, after the commit; returns at once."""
         self._again = True
-        if self._task is None:
-            loop = asyncio.get_running_loop()
-            if loop.time() >= self._away_until:
-                self._task = loop.create_task(self._publish())
+        if self._task is None and self._pause is None:
+            self._begin()
+
+    def _begin(self) -> None:
+        self._pause = None
+        if self._again:
+            self._task = asyncio.get_running_loop().create_task(self._publish())
 
     async def _publish(self) -> None:
         from redis.exceptions import RedisError  # noqa: PLC0415 - an extra
@@ -61,7 +64,8 @@ class Broadcaster:
                 self._failures = 0
         except (RedisError, OSError, TimeoutError) as error:
             self._failures += 1
-            self._away_until = loop.time() + backoff(self._failures, _FIRST_PAUSE, _LONGEST_PAUSE)
+            # What is told meanwhile is told then.
+            self._pause = loop.call_later(backoff(self._failures, _FIRST_PAUSE, _LONGEST_PAUSE), self._begin)
             if self._failures == 1:
                 # Never the address: it may have a password in it.
                 logger.warning("can't tell other processes at once of what is new: %s", type(error).__name__)
@@ -70,6 +74,8 @@ class Broadcaster:
 
     async def close(self) -> None:
         """Give its connection back."""
+        if self._pause is not None:
+            self._pause.cancel()
         if self._task is not None:
             with contextlib.suppress(asyncio.CancelledError):
                 await self._task
