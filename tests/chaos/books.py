@@ -24,6 +24,7 @@ ENDS = {"completed", "failed", "cancelled"}
 AFTER_A_KILL = {"crashed", "engine_crashed"}
 """Reasons for which a scan may fail here: it was killed too often."""
 _GOES_ON = {
+    ("new", "uploaded"): "ended",
     ("ended", "queued"): "waits",
     ("waits", "running"): "runs",
     **{("runs", kind): "runs" for kind in ("stage", "progress", "log")},
@@ -209,7 +210,7 @@ def _attempts(job: Row, attempts: list[Row]) -> list[str]:
 
 def _events(job: Row, attempts: list[Row], events: list[Row], scan: Scan | None) -> list[str]:
     wrong = []
-    state = "ended"
+    state = "new"
     for number, event in enumerate(events):
         after = _GOES_ON.get((state, event["kind"]))
         if after is None:

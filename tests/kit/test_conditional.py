@@ -25,6 +25,7 @@ from starlette.routing import Route
 from starlette.types import Message
 
 from garaza.kit import files
+from garaza.kit.blobs.local import place_of
 from garaza.kit.compression import Compression
 from garaza.kit.conditional import EntityTags, Validators, check_read, check_write
 from garaza.kit.packed_files import pack_files
@@ -63,7 +64,12 @@ def place(tmp_path: Path) -> Path:
 def file_client(place: Path, version: str = "") -> httpx2.AsyncClient:
     async def serve(request: Request) -> Response:
         return await stored_file_answer(
-            request.headers, place, digest=DIGEST, media_type="application/json", version=version, private=True
+            request.headers,
+            place_of(place),
+            digest=DIGEST,
+            media_type="application/json",
+            version=version,
+            private=True,
         )
 
     app = Starlette(routes=[Route("/", serve)])
@@ -270,7 +276,9 @@ async def test_a_copy_that_was_begun_can_be_gone_on_with(place: Path) -> None:
 async def test_of_a_client_that_has_gone_the_rest_isnt_read(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(files, "CHUNK_BYTES", 100)
     headers = {"ETag": TAG}
-    answer = files.FileAnswer(place, size=SIZE, modified=MODIFIED, media_type="text/plain", headers=headers)
+    answer = files.FileAnswer(
+        lambda: files.open_file(place), size=SIZE, modified=MODIFIED, media_type="text/plain", headers=headers
+    )
     left = asyncio.Event()
     sent: list[Message] = []
 
