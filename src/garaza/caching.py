@@ -1,8 +1,8 @@
 """What the service keeps copies of, and how it hears that they are outdated.
 
 On SQLite the file itself says, to whichever process: see `kit.cache.file_versions`. On PostgreSQL processes tell each
-other through the Redis that the settings name. Without one nobody tells: there, who signed in is kept for moments only,
-and how far a scan is not at all.
+other through the Redis that the settings name. Without one nobody tells: there nothing is kept, unless the settings say
+for how long who signed in may be.
 """
 
 from __future__ import annotations

@@ -481,8 +481,9 @@ class CacheSettings(BaseModel):
     """Who signed in."""
     status_seconds: Annotated[float, Field(ge=0, le=3600)] = 30
     """How far a scan is."""
-    untold_seconds: Annotated[float, Field(ge=0, le=60)] = 2
-    """How long who signed in is kept where nobody tells what other processes change: PostgreSQL, and no Redis."""
+    untold_seconds: Annotated[float, Field(ge=0, le=60)] = 0
+    """How long who signed in is kept where nobody tells what other processes change: PostgreSQL, and no Redis. For so
+    long somebody who signed out at another one may still be let in here. 0: it isn't kept there."""
 
 
 _PerMinute = Annotated[int, Field(ge=1, le=10_000_000)]

@@ -90,7 +90,8 @@ async def test_what_is_kept_costs_no_query(shared: Whole) -> None:
 
 async def test_without_a_valkey_who_signed_in_is_kept_too(whole: Whole) -> None:
     ann = await whole.register()
-    assert [await queries(whole, ann, ME) for _ in range(2)] == [1, 0]
+    # On PostgreSQL another process could change it, and nobody would tell.
+    assert [await queries(whole, ann, ME) for _ in range(2)] == [1, 0 if whole.database.dialect == "sqlite" else 1]
 
 
 async def test_a_hundred_who_ask_at_once_make_one_query(shared: Whole) -> None:
@@ -136,11 +137,12 @@ async def test_it_is_told_what_came_from_copies(shared: Whole) -> None:
     assert "garaza_cache_told 1.0" in told_of
 
 
-async def test_an_admin_can_empty_it(whole: Whole) -> None:
-    admin = await whole.register(role="admin")
-    assert [await queries(whole, admin, ME) for _ in range(2)] == [1, 0]
+async def test_an_admin_can_empty_it(shared: Whole) -> None:
+    admin = await shared.register(role="admin")
+    assert [await queries(shared, admin, ME) for _ in range(2)] == [1, 0]
     assert (await admin.post("/api/admin/clear-memory")).status_code == 200
-    assert await queries(whole, admin, ME) == 1
+    # What is in the Valkey, which SQLite has no use for, stays.
+    assert await queries(shared, admin, ME) == (1 if shared.database.dialect == "sqlite" else 0)
 
 
 # Who signed in ---------------------------------------------------------------------------------------------------
@@ -247,11 +249,11 @@ async def test_a_change_is_seen_in_the_next_request(whole: Whole) -> None:
     assert (await ann.get(ME)).json()["plan"] == "pro"
 
 
-async def test_what_does_not_concern_somebody_costs_nothing(whole: Whole) -> None:
-    ann, bob = await whole.register(), await whole.register()
+async def test_what_does_not_concern_somebody_costs_nothing(shared: Whole) -> None:
+    ann, bob = await shared.register(), await shared.register()
     await ann.get(ME)
     await log_out(bob, bob)
-    assert await queries(whole, ann, ME) == 0
+    assert await queries(shared, ann, ME) == 0
 
 
 async def test_a_command_in_another_process_is_heard_of(whole: Whole, database_url: URL) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import errno
 import os
 import shutil
@@ -33,6 +35,7 @@ from garaza.uploads.turns import StillBusyError, Turn, Turns
 
 _PROLONG_BELOW = 0.9
 """Of the time that an upload has: with more of it left, a part isn't worth a write."""
+_TRIES, _BETWEEN_TRIES_SECONDS = 10, 0.1
 _HARD_LINKS = {errno.EPERM, errno.EOPNOTSUPP, errno.EMLINK, errno.EXDEV}
 """What file systems say that have none."""
 
@@ -247,7 +250,7 @@ class ResumableUploads:
     async def _opened(self, upload: Upload, account: Principal | None) -> AsyncIterator[PartialFile]:
         stack = ExitStack()
         try:
-            file = await in_thread(stack.enter_context, self._files.open(upload.id))
+            file = await self._open(stack, upload.id)
         except FileNotFoundError:
             if (await self._find(upload.id, account)).ended_at is not None:
                 # In another process, just now.
@@ -260,6 +263,14 @@ class ResumableUploads:
             yield file
         finally:
             stack.close()
+
+    async def _open(self, stack: ExitStack, upload_id: str) -> PartialFile:
+        # Another process may only be looking how much is here.
+        for _ in range(_TRIES - 1):
+            with contextlib.suppress(PartialFileBusyError):
+                return await in_thread(stack.enter_context, self._files.open(upload_id))
+            await asyncio.sleep(_BETWEEN_TRIES_SECONDS)
+        return await in_thread(stack.enter_context, self._files.open(upload_id))
 
     def _refuse(self, part: Part, upload: Upload, here: int) -> None:
         if part.offset != here:
