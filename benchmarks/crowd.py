@@ -26,7 +26,17 @@ from garaza.wiring import make_parts
 
 _OFF = {
     f"GARAZA_{part}__ENABLED": "false"
-    for part in ("COMPRESSION", "RATE_LIMITS", "TIMEOUTS", "SHEDDING", "MONITORING", "SECURITY", "CORS")
+    for part in (
+        "COMPRESSION",
+        "RATE_LIMITS",
+        "TIMEOUTS",
+        "SHEDDING",
+        "MONITORING",
+        "SECURITY",
+        "CORS",
+        "CACHE",
+        "CONDITIONAL",
+    )
 }
 _PASSWORD = "correct horse battery"
 _LONGEST_SECONDS = 10.0

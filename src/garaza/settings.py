@@ -532,7 +532,7 @@ class SheddingSettings(BaseModel):
     max_requests: Annotated[int, Field(ge=1, le=100_000)] = 512
     """All but uploads and downloads."""
     max_heavy: Annotated[int, Field(ge=1, le=100_000)] = 16
-    """Of these, results, scales and what admins ask of the disk."""
+    """Of these, scales and what admins ask of the disk."""
     max_transfers: Annotated[int, Field(ge=1, le=100_000)] = 512
     """Uploads and downloads. Each has an open file and a connection."""
 

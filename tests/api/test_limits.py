@@ -98,7 +98,7 @@ async def test_each_row_of_the_table_means_something(whole: Whole) -> None:
         ("GET", "/api/events", Rate.POLLING, Time.NONE, Place.NONE),
         ("POST", "/api/live/ticket", Rate.POLLING, Time.GENERAL, Place.REQUESTS),
         ("POST", "/api/furniture/search", Rate.SEARCH, Time.GENERAL, Place.REQUESTS),
-        ("GET", "/api/result/id", Rate.GENERAL, Time.HEAVY, Place.HEAVY),
+        ("GET", "/api/result/id", Rate.GENERAL, Time.HEAVY, Place.REQUESTS),
         ("POST", "/api/process/id", Rate.GENERAL, Time.HEAVY, Place.REQUESTS),
         ("GET", "/api/auth/me", Rate.GENERAL, Time.GENERAL, Place.REQUESTS),
         ("POST", "/api/auth/refresh", Rate.GENERAL, Time.GENERAL, Place.REQUESTS),

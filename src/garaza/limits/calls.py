@@ -107,7 +107,8 @@ TABLE: tuple[tuple[str, str, Call], ...] = (
     ("POST", "/api/furniture/search", Call(Rate.SEARCH, Time.GENERAL, Place.REQUESTS)),
     # Much work.
     ("POST", "/api/process/{}", _LONG),
-    (_READ, "/api/result/{}", _HEAVY),
+    # Depth inside it has places of its own: see `scans.frames`.
+    (_READ, "/api/result/{}", _LONG),
     ("PUT", "/api/scans/{}/scale", _HEAVY),
     ("POST", "/api/rooms", _LONG),
     ("DELETE", "/api/rooms/{}", _LONG),
