@@ -124,6 +124,8 @@ def _stores(place: Path) -> Iterator[tuple[str, dict[str, str]]]:
 
 async def _job(parts: Parts) -> str:
     job_id = new_id()
+    # Without it housekeeping would take it for a scan whose video was lost.
+    parts.data.upload(job_id).touch()
     async with parts.database.write() as session:
         await parts.jobs.create(session, job_id, "room.mp4", {})
         await parts.jobs.ask(session, job_id, {})
