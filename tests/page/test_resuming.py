@@ -66,9 +66,8 @@ def test_it_goes_on_by_itself_when_the_server_was_killed(visit: Visit, start_ser
     assert server.names("partial") == []
 
 
-def test_the_same_file_chosen_after_a_reload_goes_on_where_it_stopped(
-    visit: Visit, start_server: StartServer, video: Path
-) -> None:
+def interrupted(visit: Visit, start_server: StartServer, video: Path) -> tuple[Server, Visitor]:
+    """Somebody who reloaded the page when a part of the video had arrived."""
     server = start_server()
     visitor = visit(server)
     visitor.answer_questions(yes=True)
@@ -76,6 +75,13 @@ def test_the_same_file_chosen_after_a_reload_goes_on_where_it_stopped(
     choose(visitor, video)
     eventually(lambda: arrived(server) >= 1 << 20, "something has arrived")
     visitor.page.reload()
+    return server, visitor
+
+
+def test_the_same_file_chosen_after_a_reload_goes_on_where_it_stopped(
+    visit: Visit, start_server: StartServer, video: Path
+) -> None:
+    server, visitor = interrupted(visit, start_server, video)
     expect(visitor.page.get_by_text("“attic.mp4” was not sent to its end. Choose it again")).to_be_visible()
     slow(visitor, -1)
     with visitor.page.expect_request(lambda request: request.method == "PATCH") as sent:
@@ -91,13 +97,7 @@ def test_the_same_file_chosen_after_a_reload_goes_on_where_it_stopped(
 def test_it_is_told_where_it_goes_on_and_given_up_for_good(
     visit: Visit, start_server: StartServer, video: Path
 ) -> None:
-    server = start_server()
-    visitor = visit(server)
-    visitor.answer_questions(yes=True)
-    slow(visitor, 1_500_000)
-    choose(visitor, video)
-    eventually(lambda: arrived(server) >= 1 << 20, "something has arrived")
-    visitor.page.reload()
+    server, visitor = interrupted(visit, start_server, video)
     slow(visitor, 100_000)
     choose(visitor, video)
     expect(visitor.page.get_by_text("MB had arrived before: it goes on from there.")).to_be_visible()

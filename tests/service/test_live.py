@@ -6,20 +6,10 @@ import json
 from typing import Any
 
 import pytest
-from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import ClientConnection
 
+from tests.live.clients import read_all
 from tests.service.harness import PATIENCE_SECONDS, Server
-
-
-def read_all(socket: ClientConnection) -> tuple[list[dict[str, Any]], int]:
-    """All messages to the end, and the code that it was closed with."""
-    messages = []
-    with pytest.raises(ConnectionClosed) as closed:
-        while True:
-            messages.append(json.loads(socket.recv(timeout=PATIENCE_SECONDS)))
-    assert closed.value.rcvd is not None, "closed, not cut"
-    return messages, closed.value.rcvd.code
 
 
 def read_until(socket: ClientConnection, stage: str) -> list[dict[str, Any]]:

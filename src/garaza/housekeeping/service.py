@@ -18,6 +18,7 @@ from garaza.jobs.service import JobService
 from garaza.kit.blobs.port import StorageUnavailableError
 from garaza.kit.database import Database, DatabaseUnavailableError, ReadSession, WriteSession
 from garaza.kit.storage import DataDirectory
+from garaza.kit.waiting import ended
 from garaza.rooms.service import RoomService
 from garaza.uploads.upkeep import UploadUpkeep
 
@@ -90,11 +91,7 @@ class Housekeeping:
 
     async def stop(self) -> None:
         """End; what was begun is finished after the next start."""
-        if self._task is None:
-            return
-        self._task.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await self._task
+        await ended(self._task)
 
     def soon(self) -> None:
         """There is something to do that need not wait for the next round."""

@@ -11,6 +11,7 @@ import time
 from garaza.jobs.service import JobService
 from garaza.kit.database import Database
 from garaza.kit.ids import new_id
+from garaza.kit.waiting import ended
 
 logger = logging.getLogger(__name__)
 
@@ -54,9 +55,7 @@ class Supervisor:
         """Tell the worker to give its jobs back and end; kill it if it takes too long."""
         if self._task is None:
             return
-        self._task.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await self._task
+        await ended(self._task)
         if self._process is not None and self._process.returncode is None:
             with contextlib.suppress(ProcessLookupError):
                 self._process.terminate()

@@ -7,7 +7,6 @@ back and of everything else, whatever is killed when; and that no client waits f
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
 
 from garaza.jobs.queue import BrokerUnavailableError, Dispatcher
@@ -15,6 +14,7 @@ from garaza.jobs.service import JobService
 from garaza.kit.backoff import backoff
 from garaza.kit.changes import Changes
 from garaza.kit.database import Database
+from garaza.kit.waiting import ended
 
 logger = logging.getLogger(__name__)
 
@@ -45,10 +45,7 @@ class Sweeper:
 
     async def stop(self) -> None:
         """End, and close the dispatcher."""
-        if self._task is not None:
-            self._task.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._task
+        await ended(self._task)
         await self._dispatcher.close()
 
     async def _run(self) -> None:

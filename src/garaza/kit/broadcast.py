@@ -15,7 +15,7 @@ from typing import Any, Self
 
 from garaza.kit.backoff import backoff
 from garaza.kit.changes import Changes
-from garaza.kit.waiting import first_of
+from garaza.kit.waiting import ended, first_of
 
 logger = logging.getLogger(__name__)
 
@@ -100,10 +100,7 @@ class BroadcastChanges(Changes):
         return self
 
     async def __aexit__(self, *failure: object) -> None:
-        if self._task is not None:
-            self._task.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._task
+        await ended(self._task)
 
     async def _keep_listening(self) -> None:
         from redis.exceptions import RedisError  # noqa: PLC0415 - an extra

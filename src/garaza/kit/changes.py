@@ -20,6 +20,7 @@ from urllib.parse import quote
 
 from garaza.kit.backoff import backoff
 from garaza.kit.database import Database
+from garaza.kit.waiting import ended
 
 logger = logging.getLogger(__name__)
 
@@ -137,10 +138,7 @@ class ServerChanges(Changes):
         return self
 
     async def __aexit__(self, *failure: object) -> None:
-        if self._task is not None:
-            self._task.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._task
+        await ended(self._task)
 
     async def _keep_listening(self) -> None:
         import asyncpg  # noqa: PLC0415 - an extra, and its database is in use only where it is installed

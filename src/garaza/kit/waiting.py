@@ -1,4 +1,4 @@
-"""Waiting for whichever comes first."""
+"""Waiting for whichever comes first, and for what was told to end."""
 
 from __future__ import annotations
 
@@ -22,3 +22,11 @@ async def first_of(*things: Awaitable[Any], timeout: float | None = None) -> Non
         for task in tasks:
             with contextlib.suppress(asyncio.CancelledError):
                 await task
+
+
+async def ended(task: asyncio.Task[Any] | None) -> None:
+    """Cancel a task, and wait until it has ended. What it raised instead is raised here."""
+    if task is not None:
+        task.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await task

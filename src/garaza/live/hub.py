@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
 from collections.abc import Iterator
 
@@ -14,6 +13,7 @@ from garaza.jobs.newsreader import Newsreader
 from garaza.jobs.service import JobService
 from garaza.kit.changes import Changes
 from garaza.kit.database import Database, DatabaseUnavailableError
+from garaza.kit.waiting import ended
 from garaza.live.feed import Feed
 from garaza.live.told import Told
 
@@ -63,10 +63,7 @@ class Hub:
     async def stop(self) -> None:
         """End. It begins by itself."""
         task, self._task = self._task, None
-        if task is not None:
-            task.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await task
+        await ended(task)
 
     def follow(self, feed: Feed) -> Following:
         """Around whatever takes from a feed: it has what happens after the mark that is given.

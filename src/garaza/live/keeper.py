@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
 from collections.abc import Awaitable, Callable
 
 from garaza.kit.clock import Clock
+from garaza.kit.waiting import ended
 from garaza.live.connection import CLOSE_NOT_AUTHENTICATED, CLOSE_TOO_SLOW, Connection, Tally
 from garaza.live.told import Note
 
@@ -62,10 +62,7 @@ class Keeper:
     async def stop(self) -> None:
         """End. It begins by itself."""
         task, self._task = self._task, None
-        if task is not None:
-            task.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await task
+        await ended(task)
 
     async def _run(self) -> None:
         loop = asyncio.get_running_loop()

@@ -13,6 +13,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 from garaza.kit.backoff import backoff
+from garaza.kit.waiting import ended
 
 SILENCE_SECONDS = 1.0
 """After so long it is asked whether it is still there; after as long again without an answer, it isn't."""
@@ -54,10 +55,7 @@ class Tracker:
     async def stop(self) -> None:
         """End."""
         task, self._task = self._task, None
-        if task is not None:
-            task.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await task
+        await ended(task)
 
     async def _run(self) -> None:
         from redis.exceptions import RedisError  # noqa: PLC0415 - an extra
