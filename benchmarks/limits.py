@@ -117,7 +117,7 @@ def _application(place: Path, parts: set[str] | None, redis_url: str | None = No
     async def rooms() -> _Answer:
         return _Answer(rooms=["kitchen", "hall"])
 
-    limits = Limits(found, _Keys())
+    limits = Limits(found, AccessTokens(_Keys(), found.clock))
     limits.add_inner(app)
     limits.add_outer(app)
     app.state.close = found.shared_limits.close if found.shared_limits is not None else None

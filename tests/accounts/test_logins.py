@@ -134,7 +134,7 @@ async def test_signing_out_ends_this_login_alone(build: MakeHouse) -> None:
 
 async def test_a_token_taken_back_opens_nothing_even_if_its_login_goes_on(house: House) -> None:
     anna = await house.register()
-    claims = house.accounts._tokens.read(anna.access)
+    claims = house.accounts.tokens.read(anna.access)
     async with house.database.write() as session:
         for _ in range(2):
             await house.accounts._accounts.blacklist(session, claims.jti, claims.session_id, claims.expires_at)
@@ -268,6 +268,6 @@ async def test_admin_calls_are_for_admins_as_of_now(house: House) -> None:
 
 async def test_the_token_of_one_account_does_not_open_another_ones_login(house: House) -> None:
     anna, berta = await house.register(), await house.register("berta")
-    mixed = house.accounts._tokens.issue(anna.id, berta.refresh_token.split(".")[0], 900)
+    mixed = house.accounts.tokens.issue(anna.id, berta.refresh_token.split(".")[0], 900)
     answer = await house.client.get("/anybody", headers={"Authorization": f"Bearer {mixed}"})
     assert answer.status_code == 401

@@ -78,7 +78,8 @@ class AccountService:
         self._database = database
         self.clock = clock
         self._accounts = AccountRepository()
-        self._tokens = AccessTokens(keys, clock)
+        self.tokens = AccessTokens(keys, clock)
+        """Those that open calls; one for the process, as what was verified is remembered."""
         self._passwords = Passwords(settings.concurrent_hashes, hasher)
         self._attempts = attempts
         self._identities = identities
@@ -194,7 +195,7 @@ class AccountService:
             GarazaError: 401, for nobody any more; 403, the account is closed.
         """
         try:
-            claims = self._tokens.read(token)
+            claims = self.tokens.read(token)
         except InvalidTokenError:
             raise _not_signed_in("invalid_token") from None
         return await self.identify(claims)
@@ -459,7 +460,7 @@ class AccountService:
     def _admit(self, user: User, token: RefreshToken) -> Admission:
         refresh_seconds = self._settings.refresh_token_seconds
         seconds = min(self._settings.access_token_seconds, refresh_seconds)
-        access = self._tokens.issue(user.id, token.session_id, seconds)
+        access = self.tokens.issue(user.id, token.session_id, seconds)
         return Admission(access, token.text, seconds, refresh_seconds, user)
 
 

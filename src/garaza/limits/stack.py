@@ -12,7 +12,6 @@ from garaza.accounts.tokens import AccessTokens
 from garaza.kit.limiting.middleware import Policy, RateLimits
 from garaza.kit.limiting.rates import Limit, MemoryRates, Rates
 from garaza.kit.shedding import LoadShedding, Room
-from garaza.kit.signing_keys import SigningKeys
 from garaza.kit.timeouts import Timeouts
 from garaza.limits import answers
 from garaza.limits.calls import Place, Rate, Time, call_of
@@ -30,13 +29,13 @@ _SHARED_PREFIX = "garaza:rate:"
 class Limits:
     """Add the inner ones to the application before compression, the outer ones after it."""
 
-    def __init__(self, parts: Parts, keys: SigningKeys) -> None:
+    def __init__(self, parts: Parts, tokens: AccessTokens) -> None:
         settings = parts.settings
         self._settings = settings
         self._shared = parts.shared_limits
         self._policies = _policies(settings)
         self._seconds = _seconds(settings)
-        self._clients = Clients(AccessTokens(keys, parts.clock))
+        self._clients = Clients(tokens)
         self._rates = Rates(MemoryRates(settings.rate_limits.max_keys), self._shared, _SHARED_PREFIX)
         self._rooms = _rooms(settings)
         self._refused: Counter[str] = Counter()
