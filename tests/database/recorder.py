@@ -19,6 +19,7 @@ from tests.queries import Queries
 PACKAGE = Path(garaza.__file__).parent
 _WORD = re.compile(r"[a-z_]{2,16}")
 """States, plans, actions."""
+_FOR_ALL = {PACKAGE / "live" / "hub.py", PACKAGE / "live" / "keeper.py"}
 _LIST = re.compile(r"\((\?|\$\d+)(::\w+)?(, (\?|\$\d+)(::\w+)?)+\)")
 
 
@@ -78,8 +79,8 @@ def _place() -> str:
 
 
 def _is_for_all() -> bool:
-    """Whether it is asked once for all who listen."""
-    return any(Path(frame.f_code.co_filename) == PACKAGE / "live" / "hub.py" for frame in _frames())
+    """Whether it is asked once for all who listen, whenever their time comes."""
+    return any(Path(frame.f_code.co_filename) in _FOR_ALL for frame in _frames())
 
 
 def _frames() -> Iterator[FrameType]:
