@@ -537,6 +537,30 @@ class SheddingSettings(BaseModel):
     """Uploads and downloads. Each has an open file and a connection."""
 
 
+class FurnitureSettings(BaseModel):
+    """The catalogue, and finding in it."""
+
+    enabled: bool = True
+    sample: bool = True
+    """Whether there is a catalogue of made-up furniture until one is imported."""
+    model_dir: Path | None = None
+    """A folder with another model for texts: model.onnx and tokenizer.json. None: the one that comes along."""
+    model_idle_seconds: Annotated[float, Field(ge=1, le=86400)] = 600
+    """After so long without a question the model leaves memory."""
+    qdrant_url: str | None = None
+    """Of a Qdrant server. None: PostgreSQL has the vectors where it is the database, else a file of this service."""
+    qdrant_api_key: SecretStr | None = None
+    country_boost: bool = True
+    """Whether products of the country of who asks, and of its region, come a little earlier."""
+    sponsor_boost: bool = True
+    """Whether sponsored products do."""
+    max_import_bytes: Annotated[int, Field(ge=1 << 10, le=1 << 40)] = 2 << 30
+    search_seconds: Annotated[float, Field(ge=0, le=86400)] = 3600
+    """How long what was found is remembered; another catalogue is another question anyhow."""
+    product_seconds: Annotated[float, Field(ge=0, le=86400)] = 3600
+    """How long products, brands and categories are."""
+
+
 class Settings(BaseSettings):
     """The whole tree."""
 
@@ -565,6 +589,7 @@ class Settings(BaseSettings):
     rate_limits: RateLimitSettings = RateLimitSettings()
     timeouts: TimeoutSettings = TimeoutSettings()
     shedding: SheddingSettings = SheddingSettings()
+    furniture: FurnitureSettings = FurnitureSettings()
 
     @property
     def guests_allowed(self) -> bool:

@@ -1,0 +1,1 @@
+"""The catalogue of furniture, and finding in it by meaning."""

@@ -1,0 +1,71 @@
+"""What finds the nearest of many vectors."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterable, Collection, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from garaza.furniture.embedding.port import Vectors
+from garaza.furniture.filters import Filters, Payload
+
+
+@dataclass(frozen=True, slots=True)
+class Point:
+    """A product as an index keeps it."""
+
+    id: int
+    """Of its row: another version of a product is another point."""
+    vector: Vectors
+    """float32, [dimensions], of unit length."""
+    payload: Payload
+
+
+@dataclass(frozen=True, slots=True)
+class Nearest:
+    """What was found, the nearest first."""
+
+    ids: NDArray[np.int64]
+    scores: NDArray[np.float32]
+    """Cosines."""
+
+
+class IndexUnavailableError(Exception):
+    """It can't be reached or read now. Its text is for operators, and names no secret."""
+
+
+class VectorIndex(Protocol):
+    """Of one version of the catalogue at a time. No method blocks; all raise IndexUnavailableError.
+
+    A version is prepared beside the one that is served, which is served until `serve`.
+    """
+
+    name: str
+    """For operators: what it is and where, without secrets."""
+
+    async def has(self, version: int, model_id: str, ids: Collection[int]) -> bool:
+        """Whether it was prepared, completely, with these points: after a restart there is nothing to be done."""
+
+    async def prepare(
+        self, version: int, model_id: str, dimensions: int, ids: Collection[int], points: AsyncIterable[Sequence[Point]]
+    ) -> None:
+        """Make it ready to serve these ids.
+
+        Args:
+            points: all of them, in parts. Whoever keeps those of the version before takes only what is new.
+        """
+
+    async def serve(self, version: int) -> None:
+        """Answer from it from now on, and let go of those before."""
+
+    async def search(self, vector: Vectors, limit: int, filters: Filters) -> Nearest:
+        """The nearest of those that the filters let through."""
+
+    async def scores(self, vector: Vectors, ids: Sequence[int]) -> NDArray[np.float32]:
+        """Cosines of some, in their order; NaN for what isn't there."""
+
+    async def close(self) -> None:
+        """Let go of all that is held."""
