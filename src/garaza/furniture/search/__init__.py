@@ -1,0 +1,1 @@
+"""Finding products: by meaning, by words and by what they are."""
