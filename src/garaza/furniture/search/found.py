@@ -12,9 +12,19 @@ class Constraint:
     """Something that was read out of a text and narrows the search."""
 
     key: str
-    """Names it in `Asked.without`: the field of Filters that it set, or `without:WORD`."""
+    """Names it in `Asked.without`: the field of Filters that it sets, with `:VALUE` where it is one of several."""
     label: str
-    """For people: `under 80 cm wide`."""
+    """For people: `up to 80 cm wide`."""
+    unit: str = ""
+    """Of a length or a price, as it was asked."""
+
+    @property
+    def field(self) -> str:
+        return self.key.partition(":")[0]
+
+
+Preference = tuple[tuple[str, str], ...]
+"""Alternatives, each the kind of a label (see `snapshot.LABELS`) and its key."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,14 +34,11 @@ class Understood:
     text: str
     """What is left to look for by meaning and by words."""
     filters: Filters = NO_FILTERS
-    colors: tuple[str, ...] = ()
-    """Preferred, one of them is enough: what has another colour comes later, and is found."""
-    materials: tuple[str, ...] = ()
-    brands: tuple[str, ...] = ()
-    """Keys of brands that are named without being demanded."""
-    absent: tuple[str, ...] = ()
-    """Words of what it is to be without. What has it comes far behind."""
     not_countries: tuple[str, ...] = ()
+    absent: tuple[str, ...] = ()
+    """Stems of what it is to be without. What has it comes far behind."""
+    preferred: tuple[Preference, ...] = ()
+    """Colours, materials and brands that are named without being demanded: what has others comes later."""
     constraints: tuple[Constraint, ...] = ()
 
 

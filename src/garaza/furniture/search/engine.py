@@ -1,0 +1,213 @@
+"""A search, from what was asked to a page of hits.
+
+Words are looked up while the text is being encoded. All that takes longer than a fraction of a millisecond is done in
+threads.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from garaza.furniture.embedding.port import Encoder, Vectors
+from garaza.furniture.filters import Filters
+from garaza.furniture.index.port import VectorIndex
+from garaza.furniture.products import TIERS
+from garaza.furniture.search.asked import MAX_DEPTH, MAX_QUERY_LETTERS, Asked
+from garaza.furniture.search.facets import facets_of
+from garaza.furniture.search.found import Facet, Found, Hit, Relaxed, Understood
+from garaza.furniture.search.lexical import Fit, fit_of
+from garaza.furniture.search.meaning import DEPTH, Meaning, encode
+from garaza.furniture.search.narrowing import Mask, combined, joined, masks_of
+from garaza.furniture.search.postings import Floats
+from garaza.furniture.search.ranking import (
+    boosted,
+    boosts_of,
+    found_by_words,
+    fused,
+    lexical,
+    order_of,
+    preference,
+    sunk,
+)
+from garaza.furniture.search.relaxing import relax
+from garaza.furniture.search.snapshot import Snapshot
+from garaza.furniture.search.understanding import understand
+from garaza.furniture.search.weights import WEIGHTS, Weights
+
+_UNSORTED_SHARE = 0.5
+"""In another order than that of relevance, what is far behind the best isn't shown: the cheapest would be that."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Words:
+    """What is known of all products without a model."""
+
+    fit: Fit
+    by_words: Floats
+    found: Mask
+    preferred: Floats | None
+
+
+async def search(
+    snapshot: Snapshot, index: VectorIndex | None, encoder: Encoder | None, asked: Asked, weights: Weights = WEIGHTS
+) -> Found:
+    """The page that was asked for. Without an index or a model, or when they fail, only words are looked at."""
+    text = " ".join(asked.text[:MAX_QUERY_LETTERS].split())
+    understood = understand(text, snapshot, asked.without) if asked.understand else Understood(text=text)
+    asking = _Asking(snapshot, asked, weights)
+    if not understood.text or not len(snapshot):
+        return await asyncio.to_thread(asking.browse, understood)
+    words, vector = await asyncio.gather(
+        asyncio.to_thread(asking.look_up, understood), encode(None if index is None else encoder, understood.text)
+    )
+    meaning = Meaning(snapshot, index, vector)
+    understood, relaxed = await asking.relaxed(meaning, words, understood)
+    filters = joined(asked.filters, understood.filters)
+    masks = masks_of(snapshot, filters, understood.not_countries)
+    await meaning.find(filters, combined(snapshot, masks), words.by_words)
+    return await asyncio.to_thread(asking.rank, words, meaning, understood, filters, masks, relaxed)
+
+
+async def similar(
+    snapshot: Snapshot, index: VectorIndex, vector: Vectors, row: int, asked: Asked, weights: Weights = WEIGHTS
+) -> Found:
+    """The nearest of a product. What differs from it, or from one before, in colour and size alone comes last.
+
+    Raises:
+        IndexUnavailableError: it can't be asked now.
+    """
+    nearest = await index.search(vector, DEPTH, asked.filters)
+    rows, there = snapshot.find(nearest.ids)
+    there &= rows != row
+    rows, similarity = rows[there], np.clip(nearest.scores[there], 0, 1).astype(np.float32)
+    scores = boosted(similarity, boosts_of(snapshot, rows, asked, weights), weights)
+    order = order_of(snapshot, rows, scores, "relevance", MAX_DEPTH)
+    order = order[_different_first(snapshot.families[rows[order]], snapshot.families[row])]
+    asking = _Asking(snapshot, asked, weights)
+    return asking.page(Understood(text=""), rows, similarity, order, semantic=True)
+
+
+def _different_first(families: NDArray[np.uint64], own: np.uint64) -> NDArray[np.intp]:
+    _, firsts = np.unique(families, return_index=True)
+    again = np.ones(len(families), np.bool_)
+    again[firsts] = False
+    again |= families == own
+    return np.argsort(again, kind="stable")
+
+
+@dataclass(frozen=True, slots=True)
+class _Asking:
+    """What all steps of one search need."""
+
+    snapshot: Snapshot
+    asked: Asked
+    weights: Weights
+
+    def look_up(self, understood: Understood) -> _Words:
+        fit = fit_of(self.snapshot, understood.text, understood.absent)
+        found = found_by_words(self.weights, fit)
+        return _Words(fit, lexical(self.weights, fit), found, preference(self.snapshot, understood.preferred))
+
+    def browse(self, understood: Understood) -> Found:
+        """Everything that the filters let through."""
+        every, relaxed = self.snapshot.every, ()
+        if understood.constraints and not self._any_of(every, understood):
+            understood, relaxed = relax(self.snapshot, every, self.asked.filters, understood)
+        filters = joined(self.asked.filters, understood.filters)
+        masks = masks_of(self.snapshot, filters, understood.not_countries)
+        rows = np.flatnonzero(combined(self.snapshot, masks))
+        similarity = sunk(self.weights, self.snapshot, np.ones(len(self.snapshot), np.float32), understood.absent)[rows]
+        facets = self._facets(every, masks, filters)
+        order = self._order(rows, similarity)
+        return self.page(understood, rows, similarity, order, semantic=True, relaxed=relaxed, facets=facets)
+
+    async def relaxed(
+        self, meaning: Meaning, words: _Words, understood: Understood
+    ) -> tuple[Understood, tuple[Relaxed, ...]]:
+        """What was understood, without what no product fulfils that is otherwise what was asked for."""
+        if understood.constraints and not self._any_of(words.found, understood):
+            wanted = words.found.copy()
+            wanted[await meaning.near()] = True
+            if not self._any_of(wanted, understood):
+                return relax(self.snapshot, wanted, self.asked.filters, understood)
+        return understood, ()
+
+    def rank(
+        self,
+        words: _Words,
+        meaning: Meaning,
+        understood: Understood,
+        filters: Filters,
+        masks: Mapping[str, Mask],
+        relaxed: tuple[Relaxed, ...],
+    ) -> Found:
+        found = words.found.copy()
+        found[meaning.found] = True
+        similarity = fused(self.weights, words.fit, _estimated(meaning.cosines), words.preferred)
+        similarity = sunk(self.weights, self.snapshot, similarity, understood.absent)
+        rows = np.flatnonzero(found & combined(self.snapshot, masks))
+        if self.asked.sort != "relevance" and len(rows):
+            rows = rows[similarity[rows] >= _UNSORTED_SHARE * similarity[rows].max()]
+        order = self._order(rows, similarity[rows])
+        semantic, facets = meaning.cosines is not None, self._facets(found, masks, filters)
+        return self.page(understood, rows, similarity[rows], order, semantic=semantic, relaxed=relaxed, facets=facets)
+
+    def page(
+        self,
+        understood: Understood,
+        rows: NDArray[np.intp],
+        similarity: Floats,
+        order: NDArray[np.intp],
+        *,
+        semantic: bool,
+        relaxed: tuple[Relaxed, ...] = (),
+        facets: tuple[Facet, ...] = (),
+    ) -> Found:
+        """Of the places in `rows` that are in `order`."""
+        places = order[self.asked.first : self.asked.end]
+        return Found(
+            version=self.snapshot.version,
+            hits=self._hits(rows[places], similarity[places]),
+            offset=self.asked.first,
+            total=len(rows),
+            semantic=semantic,
+            understood=understood,
+            relaxed=relaxed,
+            facets=facets,
+        )
+
+    def _order(self, rows: NDArray[np.intp], similarity: Floats) -> NDArray[np.intp]:
+        scores = boosted(similarity, boosts_of(self.snapshot, rows, self.asked, self.weights), self.weights)
+        return order_of(self.snapshot, rows, scores, self.asked.sort, MAX_DEPTH)
+
+    def _hits(self, rows: NDArray[np.intp], similarity: Floats) -> tuple[Hit, ...]:
+        boosts = boosts_of(self.snapshot, rows, self.asked, self.weights)
+        scores = boosted(similarity, boosts, self.weights)
+        tiers = self.snapshot.tiers[rows].tolist()
+        hits = []
+        for at, row_id in enumerate(self.snapshot.ids[rows].tolist()):
+            forward = boosts.named(at, self.weights)
+            tier = TIERS[tiers[at] - 1] if tiers[at] else None
+            hits.append(Hit(row_id, float(similarity[at]), float(scores[at]), tier, forward))
+        return tuple(hits)
+
+    def _facets(self, found: Mask, masks: Mapping[str, Mask], filters: Filters) -> tuple[Facet, ...]:
+        return facets_of(self.snapshot, found, masks, filters) if self.asked.facets else ()
+
+    def _any_of(self, wanted: Mask, understood: Understood) -> bool:
+        masks = masks_of(self.snapshot, joined(self.asked.filters, understood.filters), understood.not_countries)
+        return bool((wanted & combined(self.snapshot, masks)).any())
+
+
+def _estimated(cosines: Floats | None) -> Floats | None:
+    """Of what isn't known to be near, nothing is known but that it isn't: a little less than the least that is."""
+    if cosines is None:
+        return None
+    unknown = np.isnan(cosines)
+    least = np.min(cosines, initial=1.0, where=~unknown)
+    return np.where(unknown, np.float32(0.9) * max(least, np.float32(0)), cosines)

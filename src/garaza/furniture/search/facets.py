@@ -1,0 +1,73 @@
+"""What a search can be narrowed to, with how many products each would leave."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+from numpy.typing import NDArray
+
+from garaza.furniture.filters import Filters, Span
+from garaza.furniture.search.found import Facet, FacetValue
+from garaza.furniture.search.narrowing import Mask, combined
+from garaza.furniture.search.snapshot import Snapshot
+
+MOST_VALUES = 30
+PRICES = (0, 50, 100, 200, 500, 1000, 2000)
+"""Where ranges of prices begin; the last one has no end."""
+
+
+def facets_of(snapshot: Snapshot, matching: Mask, masks: Mapping[str, Mask], filters: Filters) -> tuple[Facet, ...]:
+    """Of the products that match what was asked in words, each facet without its own filter."""
+    everything = np.flatnonzero(matching & combined(snapshot, masks))
+
+    def rows(own: str) -> NDArray[np.intp]:
+        return np.flatnonzero(matching & combined(snapshot, masks, own)) if own in masks else everything
+
+    found = [_labelled(snapshot, kind, rows(kind), getattr(filters, kind)) for kind in snapshot.labels]
+    found.append(_prices(snapshot.prices[rows("price")], filters.price))
+    found.append(_in_stock(snapshot.in_stock[rows("in_stock")], filters.in_stock))
+    return tuple(facet for facet in found if facet.values)
+
+
+def _labelled(snapshot: Snapshot, kind: str, rows: NDArray[np.intp], chosen: tuple[str, ...]) -> Facet:
+    labels = snapshot.labels[kind]
+    counts = labels.counts(rows)
+    # Ties in the order of the codes, so that the same question has the same answer.
+    best = np.argsort(-counts, kind="stable")[:MOST_VALUES]
+    codes = [code for code in best.tolist() if counts[code]]
+    codes += [code for key in chosen if (code := labels.codes_by_key.get(key)) is not None and code not in codes]
+    values = [
+        FacetValue(labels.keys[code], labels.names[code], int(counts[code]), labels.keys[code] in chosen)
+        for code in codes
+    ]
+    return Facet(kind, tuple(values))
+
+
+def _prices(prices: NDArray[np.float64], chosen: Span) -> Facet:
+    known = prices[~np.isnan(prices)]
+    counts = np.bincount(np.searchsorted(PRICES, known, side="right") - 1, minlength=len(PRICES))
+    values = []
+    for at, count in enumerate(counts.tolist()):
+        least, following = PRICES[at], PRICES[at + 1] if at + 1 < len(PRICES) else None
+        # Filters have both ends included; no price is finer than this.
+        most = None if following is None else following - 0.01
+        here = bool(chosen) and (chosen.least or 0) == least and chosen.most == most
+        if count or here:
+            values.append(FacetValue(f"{least or ''}-{most or ''}", _range_name(least, following), count, here))
+    return Facet("price", tuple(values))
+
+
+def _range_name(least: int, most: int | None) -> str:
+    if most is None:
+        return f"{least} and more"
+    return f"{least} to {most}" if least else f"up to {most}"
+
+
+def _in_stock(states: NDArray[np.int8], chosen: bool | None) -> Facet:
+    values = [
+        FacetValue(key, name, count, chosen is wanted)
+        for key, name, wanted in (("true", "in stock", True), ("false", "out of stock", False))
+        if (count := int(np.count_nonzero(states == int(wanted)))) or chosen is wanted
+    ]
+    return Facet("in_stock", tuple(values))

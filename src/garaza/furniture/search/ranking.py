@@ -1,0 +1,135 @@
+"""From how well products fit in each respect to their order."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from garaza.furniture.places import region_of
+from garaza.furniture.search.asked import Asked, Sort
+from garaza.furniture.search.found import Preference
+from garaza.furniture.search.lexical import Fit, has_any
+from garaza.furniture.search.narrowing import Mask
+from garaza.furniture.search.postings import Floats
+from garaza.furniture.search.snapshot import Snapshot
+from garaza.furniture.search.weights import Weights
+
+
+@dataclass(frozen=True, slots=True)
+class Boosts:
+    """Of some rows: what they come forward by."""
+
+    country: Floats
+    """Factors."""
+    sponsor: Floats
+    """Factors."""
+
+    def named(self, place: int, weights: Weights) -> tuple[str, ...]:
+        """Those that are any, of one of the rows."""
+        factor = self.country[place]
+        near = "country" if factor >= np.float32(weights.same_country) else "region"
+        found = [near if factor > 1 else "", "sponsor" if self.sponsor[place] > 1 else ""]
+        return tuple(name for name in found if name)
+
+
+def preference(snapshot: Snapshot, preferred: Sequence[Preference]) -> Floats | None:
+    """Share of the things named (a colour, a material, a brand) that each product has; None: none are named."""
+    if not preferred:
+        return None
+    sums = np.zeros(len(snapshot), np.float32)
+    for alternatives in preferred:
+        has = np.zeros(len(snapshot), np.bool_)
+        for kind, key in alternatives:
+            has |= snapshot.labels[kind].mask([key])
+        sums += has
+    return sums / np.float32(len(preferred))
+
+
+def fused(weights: Weights, fit: Fit, dense: Floats | None, preferred: Floats | None) -> Floats:
+    """The weighted mean of what is known: 0 to 1.
+
+    Args:
+        dense: cosines. None: meaning isn't looked at.
+    """
+    total = weights.words + weights.grams
+    sums = weights.words * fit.words + weights.grams * fit.grams
+    if dense is not None:
+        total += weights.dense
+        sums += weights.dense * np.clip(dense, 0, 1)
+    if preferred is not None:
+        total += weights.preferred
+        sums += weights.preferred * preferred
+    return np.asarray(np.clip(sums / total, 0, 1), np.float32)
+
+
+def lexical(weights: Weights, fit: Fit) -> Floats:
+    """How well words and letters fit, without all else."""
+    return (weights.words * fit.words + weights.grams * fit.grams) / np.float32(weights.words + weights.grams)
+
+
+def sunk(weights: Weights, snapshot: Snapshot, similarity: Floats, absent: Sequence[str]) -> Floats:
+    """What has something that it is to be without is far less what was asked for."""
+    if not absent:
+        return similarity
+    return np.where(has_any(snapshot, absent), similarity * np.float32(weights.absent), similarity)
+
+
+def boosts_of(snapshot: Snapshot, rows: NDArray[np.intp], asked: Asked, weights: Weights) -> Boosts:
+    """Of these rows."""
+    country = np.ones(len(rows), np.float32)
+    if asked.country_boost and asked.country:
+        labels = snapshot.labels["countries"]
+        factors = np.ones(len(labels.keys) + 1, np.float32)
+        region = region_of(asked.country)
+        for code, key in enumerate(labels.keys):
+            if key == asked.country:
+                factors[code] = weights.same_country
+            elif region is not None and region_of(key) == region:
+                factors[code] = weights.same_region
+        # A product has one country at most; what has none finds the last factor, 1.
+        codes = np.full(len(rows), len(labels.keys))
+        starts = labels.offsets[rows]
+        has = labels.offsets[rows + 1] > starts
+        codes[has] = labels.codes[starts[has]]
+        country = factors[codes]
+    sponsor = np.ones(len(rows), np.float32)
+    if asked.sponsor_boost:
+        sponsor = np.array(weights.tiers, np.float32)[snapshot.tiers[rows]]
+    return Boosts(country, sponsor)
+
+
+def boosted(similarity: Floats, boosts: Boosts, weights: Weights) -> Floats:
+    """What products are ranked by.
+
+    A sponsor is brought forward by `weights.sponsor_gap` at most: whatever was better by more, stays before it.
+    """
+    own = similarity * boosts.country
+    return np.asarray(own + np.minimum(own * (boosts.sponsor - 1), np.float32(weights.sponsor_gap)), np.float32)
+
+
+def order_of(snapshot: Snapshot, rows: NDArray[np.intp], scores: Floats, sort: Sort, most: int) -> NDArray[np.intp]:
+    """Places in `rows`, the first ones first. What is equal comes by id, so that pages fit together."""
+    if sort == "relevance":
+        keys: NDArray[np.float64] = -scores.astype(np.float64)
+    elif sort == "title":
+        keys = snapshot.title_ranks[rows].astype(np.float64)
+    else:
+        prices = snapshot.prices[rows]
+        # Those without a price come last, either way.
+        keys = np.where(np.isnan(prices), np.inf, prices if sort == "price_asc" else -prices)
+    if len(rows) > most:
+        # All that are equal to the last one that may be seen are kept, as the id decides between them.
+        limit = np.partition(keys, most - 1)[most - 1]
+        chosen = np.flatnonzero(keys <= limit)
+    else:
+        chosen = np.arange(len(rows))
+    return chosen[np.lexsort((rows[chosen], -scores[chosen], keys[chosen]))][:most]
+
+
+def found_by_words(weights: Weights, fit: Fit) -> Mask:
+    """What fits nearly as well as the best by words and letters."""
+    by_words = lexical(weights, fit)
+    return by_words >= max(weights.matching * float(by_words.max(initial=0.0)), 1e-6)

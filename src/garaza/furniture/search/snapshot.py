@@ -1,0 +1,176 @@
+"""All of one version that answering needs beside vectors, in arrays that are mapped from a folder.
+
+Opening it costs milliseconds and, until somebody searches, hardly any memory. Nothing in it changes.
+"""
+
+from __future__ import annotations
+
+import json
+import zlib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from garaza.furniture.products import Product
+from garaza.furniture.search.labels import Labels
+from garaza.furniture.search.postings import Postings
+from garaza.furniture.search.suggesting import Suggestions
+from garaza.furniture.search.terms import digest
+
+FORMAT = 1
+"""To be increased when what is written means something else, so that what is there is built anew."""
+MANIFEST = "manifest.json"
+NAMES = "names.json"
+LABELS = ("brands", "categories", "countries", "colors", "materials")
+_CHUNK = 1 << 20
+
+
+class SnapshotError(Exception):
+    """There is none in that folder, or it is damaged, or of another format."""
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """Rows are products, ascending by id; all arrays have one entry a row unless they say otherwise."""
+
+    version: int
+    ids: NDArray[np.int64]
+    prices: NDArray[np.float64]
+    """In whole units. NaN: unknown, as everywhere."""
+    widths: NDArray[np.float32]
+    depths: NDArray[np.float32]
+    heights: NDArray[np.float32]
+    in_stock: NDArray[np.int8]
+    """1, 0, or -1: unknown."""
+    tiers: NDArray[np.int8]
+    """0: not sponsored; else 1 + its index in TIERS."""
+    title_ranks: NDArray[np.int32]
+    """Where it is when all are ordered by title."""
+    families: NDArray[np.uint64]
+    """What has the same title but for colour and size has the same."""
+    asin_keys: NDArray[np.uint64]
+    """Digests, ascending."""
+    asin_rows: NDArray[np.int32]
+    labels: dict[str, Labels]
+    """By LABELS."""
+    terms: Postings
+    """Stemmed words, weighted by BM25."""
+    grams: Postings
+    """Groups of four letters."""
+    suggestions: Suggestions
+    kinds: frozenset[str]
+    """Stems that categories are named by."""
+    every: NDArray[np.bool_] = field(repr=False)
+    """All true: a mask that lets everything through."""
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    def rows_of(self, ids: NDArray[np.int64]) -> NDArray[np.intp]:
+        """Where these are; those that aren't here are left out."""
+        places, there = self.find(ids)
+        return places[there]
+
+    def find(self, ids: NDArray[np.int64]) -> tuple[NDArray[np.intp], NDArray[np.bool_]]:
+        """A row for each of these, and whether it is really its own."""
+        if not len(self):
+            return np.zeros(len(ids), np.intp), np.zeros(len(ids), np.bool_)
+        places = np.minimum(np.searchsorted(self.ids, ids), len(self) - 1)
+        return places, self.ids[places] == ids
+
+    def row_of_asin(self, asin: str) -> int | None:
+        """Where a product is."""
+        key = np.uint64(digest(asin))
+        place = int(np.searchsorted(self.asin_keys, key))
+        if place < len(self) and self.asin_keys[place] == key:
+            return int(self.asin_rows[place])
+        return None
+
+    def is_brand(self, key: str) -> bool:
+        """Whether a brand has this key."""
+        return key in self.labels["brands"].codes_by_key
+
+    def is_kind(self, term: str) -> bool:
+        """Whether categories are named by this stem."""
+        return term in self.kinds
+
+    @classmethod
+    def build(cls, items: Iterable[tuple[int, Product]], folder: Path, version: int = 1) -> Snapshot:
+        """Of products by row id, ascending: into a folder, which is there when it is whole. Blocks, for seconds.
+
+        Raises:
+            OSError: it can't be written.
+        """
+        from garaza.furniture.search.building import build  # noqa: PLC0415 - most only read
+
+        build(items, folder, version)
+        return cls.load(folder)
+
+    @classmethod
+    def load(cls, folder: Path) -> Snapshot:
+        """What was built there. Blocks, for milliseconds.
+
+        Raises:
+            SnapshotError: it isn't there, or not whole.
+        """
+        try:
+            manifest = json.loads((folder / MANIFEST).read_bytes())
+            if manifest["format"] != FORMAT:
+                msg = f"its format is {manifest['format']}, and {FORMAT} is read here"
+                raise SnapshotError(msg)
+            for name, checked in manifest["files"].items():
+                if [*checksum(folder / name)] != checked:
+                    msg = f"{name} is damaged"
+                    raise SnapshotError(msg)
+            arrays = {name.removesuffix(".npy"): _mapped(folder / name) for name in manifest["files"] if name != NAMES}
+            return cls._of(manifest["version"], arrays, json.loads((folder / NAMES).read_bytes()))
+        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+            msg = f"it can't be read: {type(error).__name__}"
+            raise SnapshotError(msg) from error
+
+    @classmethod
+    def _of(cls, version: int, arrays: Mapping[str, NDArray[Any]], names: Mapping[str, list[str]]) -> Snapshot:
+        return cls(
+            version=version,
+            ids=arrays["ids"],
+            prices=arrays["prices"],
+            widths=arrays["widths"],
+            depths=arrays["depths"],
+            heights=arrays["heights"],
+            in_stock=arrays["in-stock"],
+            tiers=arrays["tiers"],
+            title_ranks=arrays["title-ranks"],
+            families=arrays["families"],
+            asin_keys=arrays["asin-keys"],
+            asin_rows=arrays["asin-rows"],
+            labels={kind: Labels.load(arrays, names, kind) for kind in LABELS},
+            terms=Postings.load(arrays, "terms"),
+            grams=Postings.load(arrays, "grams"),
+            suggestions=Suggestions.load(arrays),
+            kinds=frozenset(names["kinds"]),
+            every=np.ones(len(arrays["ids"]), np.bool_),
+        )
+
+
+def checksum(path: Path) -> tuple[int, int]:
+    """Size and CRC-32: against disks that fail and writing that broke off, not against anybody."""
+    size, crc = 0, 0
+    with path.open("rb") as file:
+        while chunk := file.read(_CHUNK):
+            size += len(chunk)
+            crc = zlib.crc32(chunk, crc)
+    return size, crc
+
+
+def _mapped(path: Path) -> NDArray[Any]:
+    try:
+        mapped = np.load(path, mmap_mode="r", allow_pickle=False)
+    except ValueError:
+        # Nothing can't be mapped.
+        mapped = np.load(path, allow_pickle=False)
+    # As a plain array, each slice of which costs half as much.
+    return np.asarray(mapped)
