@@ -6,11 +6,13 @@ none that a thing to stand in a room can have, is None: nothing here gives NaN, 
 
 from garaza.furniture.quantities.dimensions import Dimensions, dimensions, edges_cm
 from garaza.furniture.quantities.prices import CURRENCIES, currency_of, in_minor, minor_digits, price_minor
-from garaza.furniture.quantities.units import length_cm, mass_kg
+from garaza.furniture.quantities.units import LENGTH_UNITS, WEIGHT_UNITS, length_cm, mass_kg
 from garaza.furniture.quantities.weights import weight_kg
 
 __all__ = [
     "CURRENCIES",
+    "LENGTH_UNITS",
+    "WEIGHT_UNITS",
     "Dimensions",
     "currency_of",
     "dimensions",
