@@ -24,10 +24,20 @@ MATERIALS = (("leather",), ("fabric",), ("velvet", "fabric"), ("walnut", "wood")
 STYLES = ("Mid-Century", "Industrial", "Farmhouse", "Scandinavian", "Modern")
 BRANDS = ("Nordvik", "Halden & Pine", "Tresca", "Oldmere", "Brunholt", "Casa Lumo")
 COUNTRIES = ("US", "IT", "CN", "SE", "VN", None)
-WORDS = (
-    "with storage drawers, adjustable feet, no tools required, soft cushions, wide armrests, tapered legs, "
-    "easy to clean, stain resistant, solid frame, hidden compartment, swivel base, without wheels"
-).split(", ")
+WORDS = [
+    "with storage drawers",
+    "adjustable feet",
+    "no tools required",
+    "soft cushions",
+    "wide armrests",
+    "tapered legs",
+    "easy to clean",
+    "stain resistant",
+    "solid frame",
+    "hidden compartment",
+    "swivel base",
+    "without wheels",
+]
 
 
 def products(count: int, seed: int = 1) -> Iterator[Product]:

@@ -19,7 +19,7 @@ from garaza.furniture.search.labels import LabelsBuilder
 from garaza.furniture.search.postings import Floats, PostingsBuilder
 from garaza.furniture.search.snapshot import FORMAT, LABELS, MANIFEST, NAMES, checksum
 from garaza.furniture.search.suggesting import SuggestionsBuilder
-from garaza.furniture.search.terms import digest, digests, fold, grams_of, stem, terms_of, words_of
+from garaza.furniture.search.terms import digest, fold, grams_of, stem, terms_of, words_of
 from garaza.furniture.search.weights import FIELD_WEIGHTS, FieldWeights
 from garaza.furniture.words import color_families
 

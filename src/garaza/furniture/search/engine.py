@@ -115,7 +115,8 @@ class _Asking:
 
     def browse(self, understood: Understood) -> Found:
         """Everything that the filters let through."""
-        every, relaxed = self.snapshot.every, ()
+        every = self.snapshot.every
+        relaxed: tuple[Relaxed, ...] = ()
         if understood.constraints and not self._any_of(every, understood):
             understood, relaxed = relax(self.snapshot, every, self.asked.filters, understood)
         filters = joined(self.asked.filters, understood.filters)

@@ -62,7 +62,7 @@ def spread(offsets: NDArray[np.int64], rows: NDArray[np.intp]) -> NDArray[np.int
     ends = np.cumsum(lengths)
     if not len(ends) or not ends[-1]:
         return np.zeros(0, np.intp)
-    return np.arange(ends[-1]) + np.repeat(starts - (ends - lengths), lengths)
+    return np.asarray(np.arange(ends[-1]) + np.repeat(starts - (ends - lengths), lengths))
 
 
 class LabelsBuilder:
@@ -91,7 +91,7 @@ class LabelsBuilder:
         row_of_each = np.repeat(np.arange(len(offsets) - 1, dtype=np.int32), np.diff(offsets))
         by_code = np.argsort(codes, kind="stable")
         counts = np.bincount(codes, minlength=len(self._names)) if len(codes) else np.zeros(len(self._names), np.int64)
-        arrays = {
+        arrays: dict[str, NDArray[Any]] = {
             "offsets": offsets,
             "codes": codes,
             "row-offsets": np.concatenate([np.zeros(1, np.int64), np.cumsum(counts)]),

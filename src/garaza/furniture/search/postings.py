@@ -39,11 +39,11 @@ class Postings:
         places = np.searchsorted(self.keys, wanted)
         inside = places < len(self.keys)
         places, wanted = places[inside], wanted[inside]
-        return places[self.keys[places] == wanted]
+        return np.asarray(places[self.keys[places] == wanted])
 
     def counts(self, places: NDArray[np.intp]) -> NDArray[np.int64]:
         """In how many rows each of these is."""
-        return self.offsets[places + 1] - self.offsets[places]
+        return np.asarray(self.offsets[places + 1] - self.offsets[places])
 
     def rows_of(self, places: NDArray[np.intp]) -> Rows:
         """Of all of these, one after the other."""

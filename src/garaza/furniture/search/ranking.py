@@ -67,7 +67,8 @@ def fused(weights: Weights, fit: Fit, dense: Floats | None, preferred: Floats | 
 
 def lexical(weights: Weights, fit: Fit) -> Floats:
     """How well words and letters fit, without all else."""
-    return (weights.words * fit.words + weights.grams * fit.grams) / np.float32(weights.words + weights.grams)
+    sums = weights.words * fit.words + weights.grams * fit.grams
+    return np.asarray(sums / (weights.words + weights.grams), np.float32)
 
 
 def sunk(weights: Weights, snapshot: Snapshot, similarity: Floats, absent: Sequence[str]) -> Floats:
@@ -111,7 +112,7 @@ def boosted(similarity: Floats, boosts: Boosts, weights: Weights) -> Floats:
 
 
 def order_of(snapshot: Snapshot, rows: NDArray[np.intp], scores: Floats, sort: Sort, most: int) -> NDArray[np.intp]:
-    """Places in `rows`, the first ones first. What is equal comes by id, so that pages fit together."""
+    """Places in `rows` (ascending), the first ones first. What is equal comes by id, so that pages fit together."""
     if sort == "relevance":
         keys: NDArray[np.float64] = -scores.astype(np.float64)
     elif sort == "title":
@@ -121,12 +122,13 @@ def order_of(snapshot: Snapshot, rows: NDArray[np.intp], scores: Floats, sort: S
         # Those without a price come last, either way.
         keys = np.where(np.isnan(prices), np.inf, prices if sort == "price_asc" else -prices)
     if len(rows) > most:
-        # All that are equal to the last one that may be seen are kept, as the id decides between them.
+        # Rows are in the order of their ids, which decides between those that are equal to the last one.
         limit = np.partition(keys, most - 1)[most - 1]
-        chosen = np.flatnonzero(keys <= limit)
+        before, equal = np.flatnonzero(keys < limit), np.flatnonzero(keys == limit)
+        chosen = np.concatenate([before, equal[: most - len(before)]])
     else:
         chosen = np.arange(len(rows))
-    return chosen[np.lexsort((rows[chosen], -scores[chosen], keys[chosen]))][:most]
+    return np.asarray(chosen[np.lexsort((rows[chosen], keys[chosen]))])
 
 
 def found_by_words(weights: Weights, fit: Fit) -> Mask:

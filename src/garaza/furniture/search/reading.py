@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from itertools import islice
 from typing import Literal
 
 from garaza.furniture.quantities import length_cm
 
-_SIGNS = str.maketrans({
-    "×": "x", "″": '"', "“": '"', "”": '"', "′": "'", "’": "'", "‘": "'", "–": "-", "—": "-", "≤": "<", "≥": ">", "\u00a0": " ",
-})  # fmt: skip
+_SIGNS = str.maketrans("×″“”′’‘–—≤≥\u00a0", "x\"\"\"'''--<> ")
 _TOKEN = re.compile(
     r"(?P<number>\d{1,3}(?:,\d{3})+(?:\.\d{1,4})?(?!\d)|\d{1,9}(?:\.\d{1,4})?)|(?P<word>w/o\b|[^\W\d_]+)|(?P<sign>[^\s\w])"
 )
@@ -61,9 +60,19 @@ class Quantity:
     """The token after it."""
 
 
+MAX_TOKENS = 80
+"""That are looked at: whoever says more is searched for by their words."""
+
+
 def plain(text: str) -> str:
     """In lower case, with one sign for each meaning."""
     return text.translate(_SIGNS).lower()
+
+
+def first_token(name: str) -> str:
+    """What a name begins with, in a plain text."""
+    found = _TOKEN.search(plain(name))
+    return found.group() if found else ""
 
 
 class Tokens:
@@ -71,7 +80,7 @@ class Tokens:
 
     def __init__(self, text: str) -> None:
         self.text = text
-        self._all = [_token(match) for match in _TOKEN.finditer(text)]
+        self._all = [_token(match) for match in islice(_TOKEN.finditer(text), MAX_TOKENS)]
         self._end = Token("end", "", len(text), len(text))
 
     def __len__(self) -> int:
@@ -136,6 +145,6 @@ def _token(match: re.Match[str]) -> Token:
 def with_unit_of(bare: Quantity, other: Quantity) -> Quantity | None:
     """A number that says no unit beside one that does: `100-300 dollars`, `60 x 80 cm`."""
     if bare.kind != "bare" or other.kind == "bare":
-        return bare if bare.kind == other.kind else None
+        return bare if other.kind in {bare.kind, "bare"} else None
     number = length_cm(bare.number, other.unit) if other.kind == "length" else bare.number
     return None if number is None else Quantity(number, other.kind, other.unit, bare.next)

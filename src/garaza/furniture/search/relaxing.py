@@ -65,18 +65,19 @@ def _without(understood: Understood, given_up: Collection[str]) -> Understood:
 def _moved(
     snapshot: Snapshot, rows: NDArray[np.intp], asked: Understood, looser: Understood, given_up: list[Constraint]
 ) -> tuple[Understood, tuple[Relaxed, ...]]:
-    filters, told = looser.filters, []
+    told: list[Relaxed] = []
+    moved: dict[str, Any] = {}
     for constraint in given_up:
         instead = None
         if constraint.field in SPANS:
             numbers = getattr(snapshot, SPANS[constraint.field])[rows]
             span = _around(getattr(asked.filters, constraint.field), numbers)
             if span is not None:
-                filters = replace(filters, **{constraint.field: span})
+                moved[constraint.field] = span
                 rows = rows[(numbers >= (span.least or -np.inf)) & (numbers <= (span.most or np.inf))]
                 instead = bounds(constraint.field, span, constraint.unit)
         told.append(Relaxed(constraint.key, constraint.label, instead))
-    return replace(looser, filters=filters), tuple(told)
+    return replace(looser, filters=replace(looser.filters, **moved)), tuple(told)
 
 
 def _around(asked: Span, numbers: NDArray[Any]) -> Span | None:

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from garaza.furniture.products import Product
 from garaza.furniture.search.labels import Labels
 from garaza.furniture.search.postings import Postings
+from garaza.furniture.search.reading import first_token
 from garaza.furniture.search.suggesting import Suggestions
 from garaza.furniture.search.terms import digest
 
@@ -64,6 +65,8 @@ class Snapshot:
     suggestions: Suggestions
     kinds: frozenset[str]
     """Stems that categories are named by."""
+    brand_beginnings: frozenset[str]
+    """First words of brands."""
     every: NDArray[np.bool_] = field(repr=False)
     """All true: a mask that lets everything through."""
 
@@ -93,6 +96,10 @@ class Snapshot:
     def is_brand(self, key: str) -> bool:
         """Whether a brand has this key."""
         return key in self.labels["brands"].codes_by_key
+
+    def begins_brand(self, word: str) -> bool:
+        """Whether a brand's key begins with this."""
+        return word in self.brand_beginnings
 
     def is_kind(self, term: str) -> bool:
         """Whether categories are named by this stem."""
@@ -134,6 +141,7 @@ class Snapshot:
 
     @classmethod
     def _of(cls, version: int, arrays: Mapping[str, NDArray[Any]], names: Mapping[str, list[str]]) -> Snapshot:
+        labels = {kind: Labels.load(arrays, names, kind) for kind in LABELS}
         return cls(
             version=version,
             ids=arrays["ids"],
@@ -147,11 +155,12 @@ class Snapshot:
             families=arrays["families"],
             asin_keys=arrays["asin-keys"],
             asin_rows=arrays["asin-rows"],
-            labels={kind: Labels.load(arrays, names, kind) for kind in LABELS},
+            labels=labels,
             terms=Postings.load(arrays, "terms"),
             grams=Postings.load(arrays, "grams"),
             suggestions=Suggestions.load(arrays),
             kinds=frozenset(names["kinds"]),
+            brand_beginnings=frozenset(first_token(key) for key in labels["brands"].keys),
             every=np.ones(len(arrays["ids"]), np.bool_),
         )
 

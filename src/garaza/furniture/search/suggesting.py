@@ -123,10 +123,17 @@ class Suggestions:
     @classmethod
     def load(cls, arrays: Mapping[str, NDArray[Any]]) -> Suggestions:
         """From what `SuggestionsBuilder` wrote."""
-        return cls(*(arrays[f"suggest-{part}"] for part in _PARTS), Postings.load(arrays, "suggest-grams"))
-
-
-_PARTS = ("texts", "text-ends", "folded", "folded-ends", "kinds", "counts", "starts", "start-entries")
+        return cls(
+            texts=arrays["suggest-texts"],
+            text_ends=arrays["suggest-text-ends"],
+            folded=arrays["suggest-folded"],
+            folded_ends=arrays["suggest-folded-ends"],
+            kinds=arrays["suggest-kinds"],
+            counts=arrays["suggest-counts"],
+            starts=arrays["suggest-starts"],
+            start_entries=arrays["suggest-start-entries"],
+            grams=Postings.load(arrays, "suggest-grams"),
+        )
 
 
 def _tails(typed: str) -> Iterator[tuple[str, str]]:
@@ -181,7 +188,7 @@ class SuggestionsBuilder:
             starts += [(compared[start:], at + start, entry) for start in _word_starts(compared)]
             at += len(compared)
         starts.sort()
-        arrays = {
+        arrays: dict[str, NDArray[Any]] = {
             "texts": np.frombuffer(b"".join(shown), np.uint8),
             "text-ends": np.cumsum([len(name) for name in shown], dtype=np.int64),
             "folded": np.frombuffer(b"".join(folded), np.uint8),

@@ -21,13 +21,19 @@ GRAM = 4
 _WORD = re.compile(r"[^\W_]+")
 _LONGEST_WORD = 40
 """Letters of a word that count: longer ones are no words."""
-STOP_WORDS = frozenset(
+
+
+def word_set(words: str) -> frozenset[str]:
+    """Of words with blanks between them."""
+    return frozenset(words.split())
+
+
+STOP_WORDS = word_set(
     "a about above all also an and any are as at be below but by can for from has have i in into is it its like made "
     "me my of on or our over some something than that the their them this to under up us want we which will with "
-    "would you your looking need find show please".split()
+    "would you your looking need find show please"
 )
 """They say nothing of what is looked for."""
-NEGATIONS = frozenset(["no", "non", "not", "without", "w/o", "excluding", "except", "minus"])
 _ABSENT_BEFORE = frozenset(["no", "non", "without"])
 _NOT_MEANT = frozenset(["no", "non", "not", "without"])
 _LESS = "less"

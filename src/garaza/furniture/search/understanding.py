@@ -15,34 +15,33 @@ from garaza.furniture.places import country_name, country_of
 from garaza.furniture.products import key_of
 from garaza.furniture.search.bounding import ABOUT, LEAST, MOST, Bound, bound_at
 from garaza.furniture.search.found import Constraint, Preference, Understood
-from garaza.furniture.search.reading import AXES, Quantity, Token, Tokens, plain, with_unit_of
-from garaza.furniture.search.terms import STOP_WORDS, stem
+from garaza.furniture.search.reading import AXES, Quantity, Tokens, plain, with_unit_of
+from garaza.furniture.search.terms import STOP_WORDS, stem, word_set
 from garaza.furniture.search.wording import bounds
-from garaza.furniture.words import COLORS, MATERIALS, Mention, colors_in, materials_in
+from garaza.furniture.words import COLORS, MATERIALS, colors_in, materials_in
 
 _TOLERANCE = 0.1
 """Of a size that is said without a bound: 10 % more or less."""
 _ABOUT = 0.2
 _LEAST_BARE = 10
 """What is less, without a unit, is rather a number of things than a price."""
-_LYING = frozenset(
-    "rug rugs carpet carpets mat mats runner runners mattress mattresses bed beds blanket blankets daybed".split()
+_LYING = word_set(
+    "rug rugs carpet carpets mat mats runner runners mattress mattresses bed beds blanket blankets daybed"
 )
 """Of what lies, the shorter edge is the width."""
-_NOT_THE_WHOLE = frozenset(
-    "seat seats arm arms armrest back backrest leg legs shelf drawer drawers cushion tv tvs television televisions screen "
-    "screens monitor monitors mattress mattresses ceiling ceilings people person men man women adults kids child children "
-    "laptop laptops aquarium fish tank".split()
+_NOT_THE_WHOLE = word_set(
+    "seat seats arm arms armrest back backrest leg legs shelf drawer drawers cushion tv tvs television televisions "
+    "screen screens monitor monitors mattress mattresses ceiling ceilings people person men man women adults kids "
+    "child children laptop laptops aquarium fish tank"
 )
 """Whose sizes aren't those of what is looked for."""
-_PARTS = frozenset(
-    "leg legs arm arms armrest armrests frame frames handle handles top tops base bases seat seats back backs door doors "
-    "drawer drawers shelf shelves cushion cushions feet trim accents hardware knobs".split()
+_PARTS = word_set(
+    "leg legs arm arms armrest armrests frame frames handle handles top tops base bases seat seats back backs door "
+    "doors drawer drawers shelf shelves cushion cushions feet trim accents hardware knobs"
 )
-_GOES_ON = frozenset(
-    ["", ",", ".", ";", "!", "?", ")", "and", "or", "but", "with", "without", "in", "for", "that", "which", "not", "no"]
-    + ["made", "from", "by", "please", "w/o", "max", "maximum", "total"]
-)
+_GOES_ON = word_set(
+    ", . ; ! ? ) and or but with without in for that which not no made from by please w/o max maximum total"
+) | {""}
 """After a number without a unit that is a price."""
 _MADE = (("made", "in"), ("manufactured", "in"), ("produced", "in"), ("crafted", "in"), ("built", "in"), ("from",))
 _SHORT_COUNTRIES = {"us": "US", "usa": "US", "uk": "GB", "uae": "AE"}
@@ -59,6 +58,9 @@ class Vocabulary(Protocol):
 
     def is_brand(self, key: str) -> bool:
         """Whether a brand has this key."""
+
+    def begins_brand(self, word: str) -> bool:
+        """Whether a brand's key begins with this."""
 
     def is_kind(self, term: str) -> bool:
         """Whether categories are named by this stem."""
@@ -164,37 +166,41 @@ class _Reader:
         return self._narrow(at, other, axis, one.number, other.number)
 
     def _bound(self, at: int) -> int:
-        """Under 80 cm wide; narrower than 32 inches; width of at most 80 cm; 80 cm wide."""
+        """Under 80 cm wide; narrower than 32 inches; width of at most 80 cm."""
         tokens = self._tokens
         axis, start = self._axis_before(at)
         bound = bound_at(tokens, start)
-        if bound is None and axis is None and tokens[at].kind != "number":
-            return at
-        start = bound.next if bound else start
-        if axis is None and bound:
+        if bound is None:
+            return self._exactly(at, axis, start)
+        start = bound.next
+        if axis is None:
             # Max width 80 cm.
             axis, start = self._axis_before(start)
-        quantity = tokens.quantity(start)
+        quantity = self._bounded(tokens.quantity(start), bound, axis)
         if quantity is None:
             return at
-        if quantity.kind == "bare":
-            wants_price = bound is not None and bound.way != ABOUT and bound.axis is None and axis is None
-            if not (wants_price or (bound and bound.axis == "price")) or not self._is_price(quantity):
-                return at
-            quantity = _priced(quantity)
-        if bound is None:
-            # "80 cm wide" is a size; "80 cm" and "$80" are only words.
-            along = axis or self._axis_after(quantity.next)[0]
-            if quantity.kind != "length" or along is None:
-                return at
-            return self._narrow(at, quantity, axis, *_around(quantity.number, _TOLERANCE))
-        if (quantity.kind == "price") != (bound.axis == "price") and bound.axis is not None:
-            return at
-        way = axis or (bound.axis if bound.axis != "price" else None)
         if bound.way == ABOUT:
-            return self._narrow(at, quantity, way, *_around(quantity.number, _ABOUT))
+            return self._narrow(at, quantity, axis, *_around(quantity.number, _ABOUT))
         least = quantity.number if bound.way == LEAST else None
-        return self._narrow(at, quantity, way, least, quantity.number if bound.way == MOST else None)
+        most = quantity.number if bound.way == MOST else None
+        return self._narrow(at, quantity, axis or bound.axis, least, most)
+
+    def _bounded(self, quantity: Quantity | None, bound: Bound, axis: str | None) -> Quantity | None:
+        """What is bounded, if such a quantity can be bounded like this."""
+        wanted = axis or bound.axis
+        if quantity is not None and quantity.kind == "bare":
+            said_price = wanted == "price" or (wanted is None and bound.way != ABOUT)
+            quantity = _priced(quantity) if said_price and self._is_price(quantity) else None
+        if quantity is None or (wanted is not None and (wanted == "price") != (quantity.kind == "price")):
+            return None
+        return quantity
+
+    def _exactly(self, at: int, axis: str | None, start: int) -> int:
+        """80 cm wide; width 80 cm. But "80 cm", or "$80", are only words."""
+        quantity = self._tokens.quantity(start)
+        if quantity is None or quantity.kind != "length" or not (axis or self._axis_after(quantity.next)[0]):
+            return at
+        return self._narrow(at, quantity, axis, *_around(quantity.number, _TOLERANCE))
 
     def _size(self, at: int) -> int:
         """2 m x 3 m; 120 x 60 x 75 cm. Without a unit it is only words: 5x8, queen 60x80."""
@@ -374,6 +380,8 @@ class _Reader:
 
 def brand_at(tokens: Tokens, at: int, vocabulary: Vocabulary) -> tuple[str, int]:
     """The key of the brand that is named from this token on, of several the longest; and the token after it."""
+    if not vocabulary.begins_brand(tokens[at].text):
+        return "", at
     for count in range(min(_MOST_BRAND_WORDS, len(tokens) - at), 0, -1):
         key = key_of(tokens.text[tokens[at].start : tokens[at + count - 1].end])
         if vocabulary.is_brand(key):
