@@ -144,5 +144,21 @@ THIRD = {
     ],
 }
 
+FOURTH = {
+    **THIRD,
+    "job_events": [{**event, "user_id": 1 if event["job_id"] == "o" * 22 else None} for event in SECOND["job_events"]],
+}
 
-RELEASED = {"0001": Released(FIRST, _first), "0002": Released(SECOND, _second), "0003": Released(THIRD, _second)}
+
+def _nothing(table: str, row: Row, *, back: bool = False) -> Row:
+    """Only tables came along."""
+    del table, row, back
+    return {}
+
+
+RELEASED = {
+    "0001": Released(FIRST, _first),
+    "0002": Released(SECOND, _second),
+    "0003": Released(THIRD, _second),
+    "0004": Released(FOURTH, _nothing),
+}

@@ -18,6 +18,8 @@ from typing import Any
 from sqlalchemy import URL
 
 from garaza.accounts.passwords import standard_hasher
+from garaza.furniture.products import Product
+from garaza.furniture.stored import columns_of
 from garaza.migrations.tables import metadata
 
 NOW = 1_795_000_000.0
@@ -26,6 +28,7 @@ DAY = 24 * 3600
 HEAVY, ORDINARY, ADMIN, LEAVER = 1, 2, 3, 4
 """Accounts that tests sign in to."""
 PASSWORD = "correct horse"
+MODEL = "a-model-384"
 
 ACTIONS = ["login"] * 60 + ["upload"] * 15 + ["process"] * 15 + ["room_save"] * 9 + ["password_change"]
 SOURCE = {"kind": "video", "width": 1920, "height": 1080, "seconds": 42.5, "fps": 30.0, "frames": 1275, "codec": "hevc"}
@@ -63,6 +66,14 @@ class Size:
     def rooms(self) -> int:
         return self.users // 2
 
+    @property
+    def products(self) -> int:
+        return self.users
+
+    @property
+    def imports(self) -> int:
+        return self.users // 20
+
 
 SMALL = Size(50_000, 5_000, 5_000, 500)
 LARGE = Size(1_000_000, 100_000, 100_000, 10_000)
@@ -71,6 +82,11 @@ LARGE = Size(1_000_000, 100_000, 100_000, 10_000)
 def job_id(number: int) -> str:
     """In no order, as real ones."""
     return f"{number * 48_271 % 2_147_483_647:022d}"
+
+
+def asin(number: int) -> str:
+    """Of a product."""
+    return f"B{number * 48_271 % 2_147_483_647:010d}"
 
 
 class Rows:
@@ -305,6 +321,81 @@ class Rows:
                 "expires_at": began + 30 * DAY,
                 "revoked_at": NOW if number % 20 == 0 else None,
             }
+
+    # Furniture ---------------------------------------------------------------------------------------------------
+
+    def catalogue(self) -> Iterator[dict[str, Any]]:
+        numbers = {"version": 2, "ready_version": 3, "next_version": 4}
+        yield {"id": 1, **numbers, "model_id": MODEL, "changed_at": NOW - DAY}
+
+    def products(self) -> Iterator[dict[str, Any]]:
+        for number in range(1, self.size.products + 1):
+            # Some brand always has a large part, and some products change with a version.
+            brand = f"Brand {0 if number % 3 == 0 else number % 400}"
+            product = Product(
+                asin=asin(number),
+                title=f"Chair {self._random.randrange(1000)} of {brand}",
+                brand=brand,
+                price_minor=number if number % 5 else None,
+                categories=("Furniture", f"Room {number % 5}", f"Kind {number % 300}"),
+                country=("US", "HR", "SE", None)[number % 4],
+                in_stock=(True, False, None)[number % 3],
+                description="Oak, and made to last. " * 5,
+            )
+            columns = columns_of(product)
+            until = {7: 2, 8: 3, 9: 4}.get(number % 100)
+            since = 2 if number % 50 == 10 else 4 if number % 500 == 1 else 1
+            yield {**columns, "data": json.dumps(columns["data"]), "since": since, "until": until, "source": "import"}
+
+    def product_categories(self) -> Iterator[dict[str, Any]]:
+        for number in range(1, self.size.products + 1):
+            for place, name in enumerate(("Furniture", f"Room {number % 5}", f"Kind {number % 300}")):
+                yield {"product_id": number, "place": place, "key": name.lower(), "name": name}
+
+    def product_vectors(self) -> Iterator[dict[str, Any]]:
+        for number, product in enumerate(self.products()):
+            if number % 10:
+                yield {"model_id": MODEL, "text_hash": product["text_hash"], "vector": b"0" * 768}
+
+    def catalogue_imports(self) -> Iterator[dict[str, Any]]:
+        for number in range(1, self.size.imports + 1):
+            began = NOW - (self.size.imports - number) * DAY
+            open_ = number == self.size.imports
+            yield {
+                "id": job_id(number),
+                "state": "queued" if open_ else "failed" if number % 10 == 3 else "published",
+                "name": "catalogue.csv",
+                "place": "0" * 22,
+                "form": "csv",
+                "sha256": self._text(64),
+                "options": "{}",
+                "version": None if open_ else 3,
+                "rows_read": 0 if open_ else 43_000,
+                "counts": json.dumps({"taken": 43_000}),
+                "user_id": ADMIN,
+                "lease_owner": None,
+                "lease_expires_at": None,
+                "error": None,
+                "created_at": began,
+                "started_at": None if open_ else began,
+                "ended_at": None if open_ else began + 600,
+            }
+
+    def catalogue_import_notes(self) -> Iterator[dict[str, Any]]:
+        for number in range(self.size.imports * 100):
+            yield {
+                "import_id": job_id(1 + number % self.size.imports),
+                "row": 1 + number // self.size.imports,
+                "place": 0,
+                "asin": asin(number),
+                "kind": "mended" if number % 10 else "refused",
+                "field": "price",
+                "reason": "It is no price.",
+            }
+
+    def catalogue_import_asins(self) -> Iterator[dict[str, Any]]:
+        for number in range(1, self.size.products, 2):
+            yield {"import_id": job_id(self.size.imports), "asin": asin(number), "row": number, "stamp": None}
 
     # Other programs ----------------------------------------------------------------------------------------------
 

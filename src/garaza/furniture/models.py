@@ -14,6 +14,10 @@ from sqlalchemy.orm import Mapped, mapped_column
 from garaza.furniture.products import MAX_ASIN_LETTERS, MAX_BRAND_LETTERS, MAX_CATEGORY_LETTERS, MAX_TITLE_LETTERS
 from garaza.kit.models import Base, Seconds, Sequence, partial_index
 
+# In the order of its letters' numbers, so that those that begin alike are beside each other in an index.
+_LETTERS = MAX_CATEGORY_LETTERS * 3
+_Key = String(_LETTERS).with_variant(String(_LETTERS, collation="C"), "postgresql")
+
 
 class Catalogue(Base):
     """The one row that says which version is which."""
@@ -40,7 +44,10 @@ class ProductRow(Base):
     __table_args__ = (
         Index("uq_products_asin_since", "asin", "since", unique=True),
         Index("ix_products_brand_key_title", "brand_key", "title", "id"),
+        # All that figures of the whole catalogue are made of.
+        Index("ix_products_figures", "brand_key", "brand", "country", "price_minor", "in_stock", "since", "until"),
         Index("ix_products_since", "since"),
+        Index("ix_products_text_hash", "text_hash"),
         partial_index("ix_products_until", "until", where="until IS NOT NULL"),
         {"sqlite_autoincrement": True},
     )
@@ -74,7 +81,7 @@ class ProductCategory(Base):
     product_id: Mapped[int] = mapped_column(ForeignKey("products.id", ondelete="CASCADE"), primary_key=True)
     place: Mapped[int] = mapped_column(Integer, primary_key=True)
     """From the widest to the narrowest."""
-    key: Mapped[str] = mapped_column(String(MAX_CATEGORY_LETTERS * 3))
+    key: Mapped[str] = mapped_column(_Key)
     name: Mapped[str] = mapped_column(String(MAX_CATEGORY_LETTERS))
 
 
@@ -101,22 +108,27 @@ class CatalogueImport(Base):
 
     id: Mapped[str] = mapped_column(String(22), primary_key=True)
     state: Mapped[str] = mapped_column(String(16))
-    """queued, reading, embedding, indexing; then published, failed or cancelled."""
+    """queued, reading, embedding, indexing; then published, failed or cancelled.
+
+    One that failed or was cancelled has not ended before what it wrote is taken away again.
+    """
     name: Mapped[str] = mapped_column(String(255))
     """Of the file, as whoever sent it calls it."""
-    path: Mapped[str | None] = mapped_column(Text)
-    """Where it is on this machine."""
+    place: Mapped[str] = mapped_column(String(22))
+    """The data directory that it is in, as that is called among those that share the database."""
     form: Mapped[str] = mapped_column(String(16))
     """csv, jsonl or parquet."""
     sha256: Mapped[str] = mapped_column(String(64))
     options: Mapped[dict[str, Any]] = mapped_column(JSON)
+    """See `importing.options`."""
     version: Mapped[int | None] = mapped_column(BigInteger)
     """That it writes."""
     rows_read: Mapped[int] = mapped_column(BigInteger, default=0)
     """All up to here are in the database: whoever resumes it goes on after them."""
     counts: Mapped[dict[str, int]] = mapped_column(JSON)
-    """Of rows: taken, mended, refused, duplicates, unchanged; of texts: to_embed, embedded."""
-    user_id: Mapped[int | None] = mapped_column(ForeignKey("users.id", ondelete="SET NULL"))
+    """See `importing.counts`."""
+    user_id: Mapped[int | None] = mapped_column(BigInteger)
+    """Who sent it; None: a command, or a machine. The account may be gone since."""
     lease_owner: Mapped[str | None] = mapped_column(String(64))
     lease_expires_at: Mapped[float | None] = mapped_column(Seconds)
     error: Mapped[str | None] = mapped_column(Text)
@@ -140,3 +152,15 @@ class ImportNote(Base):
     """mended, refused or duplicate."""
     field: Mapped[str] = mapped_column(String(64))
     reason: Mapped[str] = mapped_column(String(300))
+
+
+class ImportedAsin(Base):
+    """What an import that goes on has come across already, so that of two rows with one asin the newer one is kept."""
+
+    __tablename__ = "catalogue_import_asins"
+
+    import_id: Mapped[str] = mapped_column(ForeignKey("catalogue_imports.id", ondelete="CASCADE"), primary_key=True)
+    asin: Mapped[str] = mapped_column(String(MAX_ASIN_LETTERS), primary_key=True)
+    row: Mapped[int] = mapped_column(BigInteger)
+    stamp: Mapped[float | None] = mapped_column(Seconds)
+    """When the shop changed it last, where the file says so."""

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import BigInteger, Float, Index, Integer, MetaData, String, text
+from sqlalchemy import BigInteger, Float, Index, Integer, MetaData, text
 from sqlalchemy.ext.compiler import compiles
-from sqlalchemy.orm import DeclarativeBase
+from sqlalchemy.orm import DeclarativeBase, InstrumentedAttribute
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.functions import FunctionElement
 
@@ -31,15 +31,18 @@ class Base(DeclarativeBase):
     )
 
 
-class unindexed(FunctionElement[str]):  # noqa: N801 - read as a function
+class unindexed(FunctionElement[Any]):  # noqa: N801 - read as a function
     """A column, for conditions that another index serves better than one that begins with it.
 
     SQLite, which has no statistics, takes the first index that looks good, but none for an expression:
     https://www.sqlite.org/optoverview.html#disqualifying_where_clause_terms_using_unary_
     """
 
-    type = String()
     inherit_cache = True
+
+    def __init__(self, column: InstrumentedAttribute[Any]) -> None:
+        super().__init__(column)
+        self.type = column.type
 
 
 @compiles(unindexed)

@@ -51,7 +51,13 @@ def upgrade() -> None:
     )
     with op.batch_alter_table("products", schema=None) as batch_op:
         batch_op.create_index("ix_products_brand_key_title", ["brand_key", "title", "id"], unique=False)
+        batch_op.create_index(
+            "ix_products_figures",
+            ["brand_key", "brand", "country", "price_minor", "in_stock", "since", "until"],
+            unique=False,
+        )
         batch_op.create_index("ix_products_since", ["since"], unique=False)
+        batch_op.create_index("ix_products_text_hash", ["text_hash"], unique=False)
         batch_op.create_index(
             "ix_products_until",
             ["until"],
@@ -66,23 +72,20 @@ def upgrade() -> None:
         sa.Column("id", sa.String(length=22), nullable=False),
         sa.Column("state", sa.String(length=16), nullable=False),
         sa.Column("name", sa.String(length=255), nullable=False),
-        sa.Column("path", sa.Text(), nullable=True),
+        sa.Column("place", sa.String(length=22), nullable=False),
         sa.Column("form", sa.String(length=16), nullable=False),
         sa.Column("sha256", sa.String(length=64), nullable=False),
         sa.Column("options", sa.JSON(), nullable=False),
         sa.Column("version", sa.BigInteger(), nullable=True),
         sa.Column("rows_read", sa.BigInteger(), nullable=False),
         sa.Column("counts", sa.JSON(), nullable=False),
-        sa.Column("user_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=True),
+        sa.Column("user_id", sa.BigInteger(), nullable=True),
         sa.Column("lease_owner", sa.String(length=64), nullable=True),
         sa.Column("lease_expires_at", sa.Float(precision=53), nullable=True),
         sa.Column("error", sa.Text(), nullable=True),
         sa.Column("created_at", sa.Float(precision=53), nullable=False),
         sa.Column("started_at", sa.Float(precision=53), nullable=True),
         sa.Column("ended_at", sa.Float(precision=53), nullable=True),
-        sa.ForeignKeyConstraint(
-            ["user_id"], ["users.id"], name=op.f("fk_catalogue_imports_user_id_users"), ondelete="SET NULL"
-        ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_catalogue_imports")),
     )
     with op.batch_alter_table("catalogue_imports", schema=None) as batch_op:
@@ -99,7 +102,11 @@ def upgrade() -> None:
         "product_categories",
         sa.Column("product_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.Column("place", sa.Integer(), nullable=False),
-        sa.Column("key", sa.String(length=300), nullable=False),
+        sa.Column(
+            "key",
+            sa.String(length=300).with_variant(sa.String(length=300, collation="C"), "postgresql"),
+            nullable=False,
+        ),
         sa.Column("name", sa.String(length=100), nullable=False),
         sa.ForeignKeyConstraint(
             ["product_id"], ["products.id"], name=op.f("fk_product_categories_product_id_products"), ondelete="CASCADE"
@@ -126,11 +133,26 @@ def upgrade() -> None:
         ),
         sa.PrimaryKeyConstraint("import_id", "row", "place", name=op.f("pk_catalogue_import_notes")),
     )
+    op.create_table(
+        "catalogue_import_asins",
+        sa.Column("import_id", sa.String(length=22), nullable=False),
+        sa.Column("asin", sa.String(length=32), nullable=False),
+        sa.Column("row", sa.BigInteger(), nullable=False),
+        sa.Column("stamp", sa.Float(precision=53), nullable=True),
+        sa.ForeignKeyConstraint(
+            ["import_id"],
+            ["catalogue_imports.id"],
+            name=op.f("fk_catalogue_import_asins_import_id_catalogue_imports"),
+            ondelete="CASCADE",
+        ),
+        sa.PrimaryKeyConstraint("import_id", "asin", name=op.f("pk_catalogue_import_asins")),
+    )
 
 
 def downgrade() -> None:
     """Take back. The catalogue is lost, and can be imported again."""
     for table in (
+        "catalogue_import_asins",
         "catalogue_import_notes",
         "product_categories",
         "catalogue_imports",
