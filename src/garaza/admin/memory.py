@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ctypes
 import gc
 import os
 import resource
@@ -11,6 +10,8 @@ import sys
 import threading
 from dataclasses import dataclass
 from pathlib import Path
+
+from garaza.kit.memory import trim
 
 _PS_SECONDS = 5
 
@@ -54,13 +55,7 @@ def give_back() -> tuple[int, bool]:
     Returns:
         How many objects were collected, and whether the allocator could be told (glibc).
     """
-    collected = gc.collect()
-    try:
-        trim = ctypes.CDLL(None).malloc_trim
-    except (AttributeError, OSError):
-        return collected, False
-    trim(0)
-    return collected, True
+    return gc.collect(), trim()
 
 
 def _from_proc(name: str) -> Memory:

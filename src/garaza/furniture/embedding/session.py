@@ -1,0 +1,134 @@
+"""A model in memory: texts in, vectors out, one call at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+import onnxruntime
+from numpy.typing import NDArray
+from tokenizers import Encoding, Tokenizer
+
+from garaza.furniture.embedding.files import ModelFiles, ModelUnusableError
+from garaza.furniture.embedding.port import Vectors
+
+BATCH_TOKENS = 512
+"""Of one run, with those that only pad: more of them leave the caches of a core, and take longer each."""
+LETTERS_A_TOKEN = 32
+"""Text beyond so many for each token that is read isn't even looked at."""
+MAX_DIMENSIONS = 4096
+_KNOWN_INPUTS = {"input_ids", "attention_mask", "token_type_ids"}
+_POOLED = "sentence_embedding"
+_ERRORS_ONLY = 3
+
+
+class Session:
+    """See the module. Blocks; not for two threads at once.
+
+    Raises:
+        ModelUnusableError: the files are no model of the kind that is known here.
+    """
+
+    def __init__(self, files: ModelFiles, threads: int) -> None:
+        files.check()
+        self._files = files
+        self._tokenizer = _tokenizer(files)
+        self._model = _model(files, threads)
+        self._inputs = {node.name for node in self._model.get_inputs()}
+        if not {"input_ids", "attention_mask"} <= self._inputs <= _KNOWN_INPUTS:
+            raise ModelUnusableError(
+                f"{files.model} wants {', '.join(sorted(self._inputs))}: a model for texts takes "
+                "input_ids and attention_mask, and token_type_ids at most"
+            )
+        names = [node.name for node in self._model.get_outputs()]
+        self._output = _POOLED if _POOLED in names else names[0]
+        self.dimensions = self._tried()
+
+    def encode(self, texts: Sequence[str]) -> Vectors:
+        """float32, [N, dimensions], of unit length. Those of a length go together, so that little is padded."""
+        encodings = [self._tokens(text) for text in texts]
+        found = np.empty((len(texts), self.dimensions), np.float32)
+        for places in _batches([len(encoding.ids) for encoding in encodings]):
+            found[places] = self._run([encodings[place] for place in places])
+        return found
+
+    def _tokens(self, text: str) -> Encoding:
+        # One after the other: what takes many at once starts threads of its own. Lone surrogates can't be encoded.
+        bounded = text[: self._files.max_tokens * LETTERS_A_TOKEN].encode("utf-8", "replace").decode()
+        return self._tokenizer.encode(bounded)
+
+    def _run(self, encodings: Sequence[Encoding]) -> Vectors:
+        shape = len(encodings), max(len(encoding.ids) for encoding in encodings)
+        ids, mask = np.zeros(shape, np.int64), np.zeros(shape, np.int64)
+        for row, encoding in enumerate(encodings):
+            ids[row, : len(encoding.ids)] = encoding.ids
+            mask[row, : len(encoding.ids)] = 1
+        given = {"input_ids": ids, "attention_mask": mask, "token_type_ids": np.zeros_like(ids)}
+        (out,) = self._model.run([self._output], {name: given[name] for name in self._inputs})
+        return _unit(_pooled(np.asarray(out, np.float32), mask, self._files))
+
+    def _tried(self) -> int:
+        """How long its vectors are, once it has made one that can be used."""
+        try:
+            vector = self._run([self._tokens("chair")])
+        except Exception as error:  # onnxruntime's errors have nothing in common
+            raise ModelUnusableError(f"{self._files.model} and its tokenizer don't work together: {error}") from error
+        if vector.ndim != 2 or not 1 < vector.shape[1] <= MAX_DIMENSIONS or not np.isfinite(vector).all():
+            raise ModelUnusableError(f"{self._files.model} makes nothing that is a vector of a text")
+        if self._files.dimensions not in (0, vector.shape[1]):
+            raise ModelUnusableError(f"{self._files.model} makes vectors of another length than it is meant to")
+        return int(vector.shape[1])
+
+
+def _batches(lengths: Sequence[int]) -> Iterator[list[int]]:
+    """Places of texts of about a length, so many that what is run at once has BATCH_TOKENS."""
+    batch: list[int] = []
+    for place in sorted(range(len(lengths)), key=lambda place: -lengths[place]):
+        if batch and (len(batch) + 1) * lengths[batch[0]] > BATCH_TOKENS:
+            yield batch
+            batch = []
+        batch.append(place)
+    if batch:
+        yield batch
+
+
+def _pooled(out: NDArray[np.float32], mask: NDArray[np.int64], files: ModelFiles) -> Vectors:
+    if out.ndim == 2:
+        return out
+    if files.pooling == "cls":
+        return out[:, 0]
+    weights = mask[..., None].astype(np.float32)
+    pooled: Vectors = (out * weights).sum(1) / weights.sum(1)
+    return pooled
+
+
+def _unit(vectors: Vectors) -> Vectors:
+    lengths = np.linalg.norm(vectors, axis=-1, keepdims=True)
+    unit: Vectors = vectors / np.maximum(lengths, 1e-12)
+    return unit
+
+
+def _tokenizer(files: ModelFiles) -> Tokenizer:
+    try:
+        tokenizer = Tokenizer.from_file(str(files.tokenizer))
+    except Exception as error:  # the library raises Exception itself
+        raise ModelUnusableError(f"{files.tokenizer} is no tokenizer: {error}") from error
+    tokenizer.no_padding()
+    tokenizer.enable_truncation(files.max_tokens)
+    return tokenizer
+
+
+def _model(files: ModelFiles, threads: int) -> onnxruntime.InferenceSession:
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = threads
+    options.inter_op_num_threads = 1
+    options.execution_mode = onnxruntime.ExecutionMode.ORT_SEQUENTIAL
+    options.log_severity_level = _ERRORS_ONLY
+    # It keeps the room of the longest texts for ever, and what is gained is nothing.
+    options.enable_cpu_mem_arena = False
+    # Threads that wait by turning in circles take the cores that others could use.
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    try:
+        return onnxruntime.InferenceSession(str(files.model), options, providers=["CPUExecutionProvider"])
+    except Exception as error:  # onnxruntime's errors have nothing in common
+        raise ModelUnusableError(f"{files.model} is no model that onnxruntime can run: {error}") from error
