@@ -2,12 +2,37 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from garaza.errors import GarazaError
+from garaza.furniture.embedding.port import Encoder, EncoderUnavailableError, Vectors
+from garaza.furniture.index.port import IndexUnavailableError, VectorIndex
+from garaza.furniture.preparing import Preparing
+from garaza.furniture.repository import CatalogueRepository, Versions, publish
 from garaza.furniture.search.asked import Asked
+from garaza.furniture.search.engine import search, similar
 from garaza.furniture.search.found import Found, Suggestion
+from garaza.furniture.search.snapshot import Snapshot
+from garaza.kit.backoff import backoff
+from garaza.kit.changes import Changes
+from garaza.kit.clock import Clock
+from garaza.kit.database import Database
+from garaza.kit.waiting import ended
+
+logger = logging.getLogger(__name__)
+
+CATALOGUE_CHANNEL = "garaza_catalogue"
+"""PostgreSQL's, on which it may be told that there is another version."""
+_POLL_SECONDS = 2.0
+"""Between two looks, if nothing tells of a change."""
+_SHORTEST_WAIT_SECONDS = 0.2
+"""On SQLite each commit is heard of, whatever it was."""
+_FIRST_PAUSE_SECONDS = 1.0
+_LONGEST_PAUSE_SECONDS = 60.0
 
 State = Literal["empty", "preparing", "ready"]
 
@@ -39,26 +64,86 @@ class ShelfState:
     """Why the newest version can't be made ready, or meaning not be looked at: for operators."""
 
 
+@dataclass(frozen=True, slots=True)
+class _Served:
+    """Never changed, only exchanged: who began with one, ends with it."""
+
+    snapshot: Snapshot
+    index: VectorIndex | None
+    """None: meaning can't be looked at."""
+
+
 class Shelf:
-    """Entered with the service: everything that takes time happens in the background, nothing in a request."""
+    """A task of the service, in which everything happens that takes time: nothing of it happens in a request.
+
+    Args:
+        encoder: None: only words are looked at.
+        index: None: as well.
+        changes: of the catalogue.
+        load_sample: fills a catalogue that is empty; returns whether it was. None: it stays empty.
+    """
+
+    def __init__(
+        self,
+        database: Database,
+        preparing: Preparing,
+        encoder: Encoder | None,
+        index: VectorIndex | None,
+        changes: Changes,
+        clock: Clock,
+        load_sample: Callable[[], Awaitable[bool]] | None = None,
+    ) -> None:
+        self._database = database
+        self._preparing = preparing
+        self._encoder = encoder
+        self._index = index
+        self._changes = changes
+        self._clock = clock
+        self._load_sample = load_sample
+        self._served: _Served | None = None
+        self._looked = False
+        self._being_prepared: int | None = None
+        self._error: str | None = None
+        self._task: asyncio.Task[None] | None = None
 
     def start(self) -> None:
         """Begin, in a task of the running loop."""
-        raise NotImplementedError
+        self._task = asyncio.create_task(self._keep_up())
 
     async def stop(self) -> None:
-        """End, and let go of everything."""
-        raise NotImplementedError
+        """End. The index and the encoder are closed by whoever made them."""
+        await ended(self._task)
+        self._served = None
 
     @property
     def state(self) -> ShelfState:
         """At this moment."""
-        raise NotImplementedError
+        served = self._served
+        empty = served is None and self._looked and self._being_prepared is None and self._error is None
+        return ShelfState(
+            state="ready" if served is not None else "empty" if empty else "preparing",
+            version=self.version,
+            preparing=self._being_prepared,
+            products=0 if served is None else len(served.snapshot),
+            semantic=served is not None and served.index is not None,
+            model_id=None if self._encoder is None else self._encoder.model_id,
+            index=None if self._index is None else self._index.name,
+            error=self._error,
+        )
 
     @property
     def version(self) -> int:
         """That is served; 0: none. Copies of answers are of a version."""
-        raise NotImplementedError
+        return 0 if self._served is None else self._served.snapshot.version
+
+    @property
+    def snapshot(self) -> Snapshot:
+        """That answers are given from now.
+
+        Raises:
+            ShelfNotReadyError: none yet.
+        """
+        return self._ready().snapshot
 
     async def search(self, asked: Asked) -> Found:
         """See `engine.search`.
@@ -66,15 +151,42 @@ class Shelf:
         Raises:
             ShelfNotReadyError: nothing is served yet.
         """
-        raise NotImplementedError
+        served = self._ready()
+        return await search(served.snapshot, served.index, self._encoder, asked)
 
-    async def similar(self, asin: str, limit: int, country: str | None = None) -> Found | None:
-        """More like this product; None: there is no such product.
+    async def similar(self, asin: str, asked: Asked) -> Found | None:
+        """More like this product; None: there is no such product. Of what is asked, the text isn't minded.
 
         Raises:
             ShelfNotReadyError: nothing is served yet.
         """
-        raise NotImplementedError
+        served = self._ready()
+        snapshot = served.snapshot
+        row = snapshot.row_of_asin(asin)
+        if row is None:
+            return None
+        row_id = int(snapshot.ids[row])
+        async with self._database.read() as session:
+            repository = CatalogueRepository(session)
+            product = (await repository.by_ids(snapshot.version, [row_id])).get(row_id)
+            vector = await self._vector(repository, snapshot, row)
+        if served.index is not None and vector is not None:
+            try:
+                return await similar(snapshot, served.index, vector, row, asked)
+            except IndexUnavailableError as error:
+                logger.warning("the index can't be asked; only words are looked at: %s", error)
+        if product is None:
+            return None
+        by_title = replace(asked, text=product.title, understand=False, limit=asked.limit + 1, facets=False)
+        found = await search(snapshot, None, None, by_title)
+        others = tuple(hit for hit in found.hits if hit.id != row_id)[: asked.limit]
+        return replace(found, hits=others, total=max(0, found.total - 1))
+
+    async def _vector(self, repository: CatalogueRepository, snapshot: Snapshot, row: int) -> Vectors | None:
+        if self._encoder is None:
+            return None
+        text_hash = snapshot.text_hashes[row].tobytes()
+        return (await repository.vectors(self._encoder.model_id, [text_hash])).get(text_hash)
 
     def suggest(self, text: str, limit: int) -> list[Suggestion]:
         """How a text may go on. Well below a millisecond.
@@ -82,4 +194,119 @@ class Shelf:
         Raises:
             ShelfNotReadyError: nothing is served yet.
         """
-        raise NotImplementedError
+        return self._ready().snapshot.suggestions.of(text, limit)
+
+    def _ready(self) -> _Served:
+        if self._served is None:
+            raise ShelfNotReadyError
+        return self._served
+
+    # In the background --------------------------------------------------------------------------------------------
+
+    async def _keep_up(self) -> None:
+        failures = 0
+        async with self._changes:
+            while True:
+                mark = self._changes.mark()
+                try:
+                    await self._round()
+                except Exception as error:
+                    failures += 1
+                    self._error = f"{type(error).__name__}: {error}"
+                    if failures == 1:
+                        logger.exception("the catalogue can't be made ready to be searched; trying until it works")
+                    # Whatever changes meanwhile: making it ready takes seconds of a processor.
+                    await asyncio.sleep(backoff(failures, _FIRST_PAUSE_SECONDS, _LONGEST_PAUSE_SECONDS))
+                    continue
+                finally:
+                    self._being_prepared = None
+                failures = 0
+                await asyncio.sleep(_SHORTEST_WAIT_SECONDS)
+                await self._changes.wait(mark, _POLL_SECONDS)
+
+    async def _round(self) -> None:
+        """Serve the newest version there is."""
+        versions = await self._versions()
+        if not versions.ready and self._load_sample is not None and await self._load_sample():
+            versions = await self._versions()
+        if versions.served and versions.served != self.version:
+            # Be it after a start, or because another server on the same database was first.
+            await self._take(versions.served, versions)
+        if versions.ready > versions.served:
+            await self._take(versions.ready, versions, publishing=True)
+        self._looked = True
+        self._error = self._trouble(versions)
+        if self._error is None and self._served is not None and self._served.index is None:
+            await self._prepare_index(self._served.snapshot)
+            await self._serve(_Served(self._served.snapshot, self._index))
+
+    async def _versions(self) -> Versions:
+        async with self._database.read() as session:
+            return await CatalogueRepository(session).versions()
+
+    def _trouble(self, versions: Versions) -> str | None:
+        """Why meaning can't be looked at, whether or not the index can be reached."""
+        if self._encoder is None:
+            return "there is no model for texts"
+        if self._encoder.model_id != versions.model_id:
+            return f"the vectors are those of {versions.model_id}, and the model is {self._encoder.model_id}"
+        return "there is no index" if self._index is None else None
+
+    async def _take(self, version: int, versions: Versions, *, publishing: bool = False) -> None:
+        self._being_prepared = version
+        snapshot = await self._preparing.snapshot(version)
+        index = None
+        if self._trouble(versions) is None:
+            try:
+                await self._prepare_index(snapshot)
+                index = self._index
+            except IndexUnavailableError:
+                # Finding words is better than finding nothing, and worse than what there is.
+                if self._served is not None:
+                    raise
+        if publishing:
+            async with self._database.write() as session:
+                await publish(session, version, self._clock())
+        await self._serve(_Served(snapshot, index))
+
+    async def _prepare_index(self, snapshot: Snapshot) -> None:
+        assert self._encoder is not None
+        await self._preparing.index(snapshot, self._encoder.model_id, self._encoder.dimensions)
+
+    async def _serve(self, served: _Served) -> None:
+        if served.index is not None:
+            await self._warm()
+            await served.index.serve(served.snapshot.version)
+        before, self._served = self._served, served
+        if before is None or before.snapshot.version != self.version:
+            logger.info("version %d of the catalogue is served: %d products", self.version, len(served.snapshot))
+            await self._preparing.forget_others({self.version})
+
+    async def _warm(self) -> None:
+        """Have the model in memory before the first one asks."""
+        if (self._served is None or self._served.index is None) and self._encoder is not None:
+            try:
+                await self._encoder.query("sofa")
+            except EncoderUnavailableError as error:
+                logger.warning("the model for texts can't be used yet: %s", error)
+
+
+async def build_without_server(
+    database: Database, preparing: Preparing, index: VectorIndex, model_id: str, dimensions: int, clock: Clock
+) -> int | None:
+    """Make the newest version ready and publish it, where no server runs that would; the version, or None: it was.
+
+    Raises:
+        SnapshotNotMadeError, SnapshotError, IndexUnavailableError: it can't be done now.
+    """
+    async with database.read() as session:
+        versions = await CatalogueRepository(session).versions()
+    if versions.ready <= versions.served:
+        return None
+    snapshot = await preparing.snapshot(versions.ready)
+    await preparing.index(snapshot, model_id, dimensions)
+    async with database.write() as session:
+        await publish(session, versions.ready, clock())
+    await index.serve(versions.ready)
+    await preparing.forget_others({versions.ready})
+    return versions.ready

@@ -54,6 +54,7 @@ class _Builder:
         self._titles: list[str] = []
         self._families = array("Q")
         self._asins = array("Q")
+        self._text_hashes = bytearray()
         self._labels = {kind: LabelsBuilder(kind) for kind in LABELS}
         self._terms = PostingsBuilder(folder, "terms", self._bm25)
         self._grams = PostingsBuilder(folder, "grams")
@@ -65,6 +66,7 @@ class _Builder:
         assert not row or row_id > self._ids[-1], "they come by id"
         self._ids.append(row_id)
         self._asins.append(digest(product.asin))
+        self._text_hashes += product.text_hash
         price = None if product.price_minor is None else product.price_minor / 100
         given = (price, product.width_cm, product.depth_cm, product.height_cm)
         for numbers, number in zip(self._numbers.values(), given, strict=True):
@@ -125,11 +127,11 @@ class _Builder:
         names: dict[str, list[str]] = {"kinds": sorted(self._kinds)}
         arrays: dict[str, NDArray[Any]] = {
             "ids": np.array(self._ids, np.int64),
-            "prices": np.array(self._numbers["prices"], np.float64),
-            **{name: np.array(self._numbers[name], np.float32) for name in ("widths", "depths", "heights")},
+            **{name: np.array(numbers, np.float64) for name, numbers in self._numbers.items()},
             "in-stock": np.array(self._in_stock, np.int8),
             "tiers": np.array(self._tiers, np.int8),
             "title-ranks": self._title_ranks(),
+            "text-hashes": np.frombuffer(self._text_hashes, np.uint8).reshape(-1, 16),
             "families": np.array(self._families, np.uint64),
         }
         asins = np.array(self._asins, np.uint64)

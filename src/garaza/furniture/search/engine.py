@@ -39,6 +39,8 @@ from garaza.furniture.search.snapshot import Snapshot
 from garaza.furniture.search.understanding import understand
 from garaza.furniture.search.weights import WEIGHTS, Weights
 
+_SHORT_LETTERS = 100
+"""That are understood within a fraction of a millisecond."""
 _UNSORTED_SHARE = 0.5
 """In another order than that of relevance, what is far behind the best isn't shown: the cheapest would be that."""
 
@@ -58,7 +60,7 @@ async def search(
 ) -> Found:
     """The page that was asked for. Without an index or a model, or when they fail, only words are looked at."""
     text = " ".join(asked.text[:MAX_QUERY_LETTERS].split())
-    understood = understand(text, snapshot, asked.without) if asked.understand else Understood(text=text)
+    understood = await _understood(snapshot, asked, text)
     asking = _Asking(snapshot, asked, weights)
     if not understood.text or not len(snapshot):
         return await asyncio.to_thread(asking.browse, understood)
@@ -71,6 +73,14 @@ async def search(
     masks = masks_of(snapshot, filters, understood.not_countries)
     await meaning.find(filters, combined(snapshot, masks), words.by_words)
     return await asyncio.to_thread(asking.rank, words, meaning, understood, filters, masks, relaxed)
+
+
+async def _understood(snapshot: Snapshot, asked: Asked, text: str) -> Understood:
+    if not asked.understand:
+        return Understood(text=text)
+    if len(text) > _SHORT_LETTERS:
+        return await asyncio.to_thread(understand, text, snapshot, asked.without)
+    return understand(text, snapshot, asked.without)
 
 
 async def similar(

@@ -7,7 +7,7 @@ import logging
 import numpy as np
 from numpy.typing import NDArray
 
-from garaza.furniture.embedding.port import Encoder, Vectors
+from garaza.furniture.embedding.port import Encoder, EncoderUnavailableError, Vectors
 from garaza.furniture.filters import NO_FILTERS, Filters
 from garaza.furniture.index.port import IndexUnavailableError, VectorIndex
 from garaza.furniture.search.narrowing import Mask
@@ -73,9 +73,8 @@ async def encode(encoder: Encoder | None, text: str) -> Vectors | None:
         return None
     try:
         return await encoder.query(text)
-    except Exception:
-        # Whatever a model's library may raise: words can be looked at without it.
-        logger.exception("a text can't be encoded; it is searched for by its words alone")
+    except EncoderUnavailableError as error:
+        logger.warning("a text can't be encoded; it is searched for by its words alone: %s", error)
         return None
 
 

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from garaza.furniture.filters import Payload
 from garaza.furniture.products import Product
 from garaza.furniture.search.labels import Labels
 from garaza.furniture.search.postings import Postings
@@ -42,9 +43,10 @@ class Snapshot:
     ids: NDArray[np.int64]
     prices: NDArray[np.float64]
     """In whole units. NaN: unknown, as everywhere."""
-    widths: NDArray[np.float32]
-    depths: NDArray[np.float32]
-    heights: NDArray[np.float32]
+    widths: NDArray[np.float64]
+    """In centimetres, as the next two."""
+    depths: NDArray[np.float64]
+    heights: NDArray[np.float64]
     in_stock: NDArray[np.int8]
     """1, 0, or -1: unknown."""
     tiers: NDArray[np.int8]
@@ -56,6 +58,8 @@ class Snapshot:
     asin_keys: NDArray[np.uint64]
     """Digests, ascending."""
     asin_rows: NDArray[np.int32]
+    text_hashes: NDArray[np.uint8]
+    """[rows, 16]: see `Product.text_hash`."""
     labels: dict[str, Labels]
     """By LABELS."""
     terms: Postings
@@ -84,6 +88,25 @@ class Snapshot:
             return np.zeros(len(ids), np.intp), np.zeros(len(ids), np.bool_)
         places = np.minimum(np.searchsorted(self.ids, ids), len(self) - 1)
         return places, self.ids[places] == ids
+
+    def payload(self, row: int) -> Payload:
+        """As `payload_of` its product."""
+        numbers = {
+            "price": self.prices[row],
+            "width_cm": self.widths[row],
+            "depth_cm": self.depths[row],
+            "height_cm": self.heights[row],
+        }
+        payload: Payload = {name: float(number) for name, number in numbers.items() if not np.isnan(number)}
+        for name, kind in (("brand", "brands"), ("country", "countries")):
+            if keys := self.labels[kind].keys_of(row):
+                payload[name] = keys[0]
+        for kind in ("categories", "colors", "materials"):
+            if keys := self.labels[kind].keys_of(row):
+                payload[kind] = keys
+        if self.in_stock[row] >= 0:
+            payload["in_stock"] = bool(self.in_stock[row])
+        return payload
 
     def row_of_asin(self, asin: str) -> int | None:
         """Where a product is."""
@@ -155,6 +178,7 @@ class Snapshot:
             families=arrays["families"],
             asin_keys=arrays["asin-keys"],
             asin_rows=arrays["asin-rows"],
+            text_hashes=arrays["text-hashes"],
             labels=labels,
             terms=Postings.load(arrays, "terms"),
             grams=Postings.load(arrays, "grams"),

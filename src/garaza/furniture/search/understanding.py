@@ -51,6 +51,8 @@ _NOT = frozenset(["not", "non", "neither", "nor", *_WITHOUT])
 _ARTICLES = frozenset(["a", "an", "any", "the"])
 _MOST_BRAND_WORDS = 6
 _MOST_COUNTRY_WORDS = 4
+_NAMED_LETTERS = 160
+"""In which names of colours, materials and brands are looked for."""
 
 
 class Vocabulary(Protocol):
@@ -407,7 +409,7 @@ class _Named:
 
 def _preferred(text: str, vocabulary: Vocabulary) -> tuple[Preference, ...]:
     """What is named in a text: of each kind, and of what stands beside an "or", one is enough."""
-    lower = plain(text)
+    lower = plain(text[:_NAMED_LETTERS])
     named = [_Named("colors", mention.family, mention.start, mention.end) for mention in colors_in(lower)]
     named += [_Named("materials", mention.family, mention.start, mention.end) for mention in materials_in(lower)]
     named += _brands(lower, vocabulary)
