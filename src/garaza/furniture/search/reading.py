@@ -11,7 +11,7 @@ from garaza.furniture.quantities import length_cm
 
 _SIGNS = str.maketrans("×″“”′’‘–—≤≥\u00a0", "x\"\"\"'''--<> ")
 _TOKEN = re.compile(
-    r"(?P<number>\d{1,3}(?:,\d{3})+(?:\.\d{1,4})?(?!\d)|\d{1,9}(?:\.\d{1,4})?)|(?P<word>w/o\b|[^\W\d_]+)|(?P<sign>[^\s\w])"
+    r"(?P<number>\d{1,3}(?:,\d{3})+(?:\.\d+)?(?!\d)|\d+(?:\.\d+)?)|(?P<word>w/o\b|[^\W\d_]+)|(?P<sign>[^\s\w])"
 )
 _CURRENCIES = {"$": "$", "€": "€", "£": "£"}
 _MONEY = {
@@ -60,6 +60,8 @@ class Quantity:
     """The token after it."""
 
 
+_MOST = 1e9
+"""Nothing measures or costs more."""
 MAX_TOKENS = 80
 """That are looked at: whoever says more is searched for by their words."""
 
@@ -106,6 +108,8 @@ class Tokens:
     def quantity(self, at: int) -> Quantity | None:
         """That begins with this token."""
         token = self[at]
+        if max(token.number, self[at + 1].number) > _MOST:
+            return None
         if token.text in _CURRENCIES and self[at + 1].kind == "number":
             following = at + 3 if self[at + 2].text in _MONEY else at + 2
             return Quantity(self[at + 1].number, "price", _CURRENCIES[token.text], following)

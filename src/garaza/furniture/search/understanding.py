@@ -141,7 +141,7 @@ class _Reader:
             words.pop()
         while words and words[0].strip(",;.-") in {"", "and", "or", "but"}:
             words.pop(0)
-        return " ".join(words)
+        return " ".join(words).rstrip(",; ")
 
     # Quantities ---------------------------------------------------------------------------------------------------
 
@@ -326,6 +326,8 @@ class _Reader:
         target = at + 1
         while tokens[target].text in _ARTICLES or (word == "non" and tokens[target].text == "-"):
             target += 1
+        if tokens[target].text in {"by", "from"} and self._brand(target + 1)[0]:
+            target += 1
         end = self._negated(target, word)
         while (
             end > target and tokens[end].text in {"or", "nor", "/"} and (more := self._negated(end + 1, word)) > end + 1
@@ -369,7 +371,7 @@ class _Reader:
         while tokens[start].text in {":", "brand", "the"}:
             start += 1
         key, end = self._brand(start)
-        if not key:
+        if not key or (tokens[at].text != "brand" and _is_word(key, self._vocabulary)):
             return at
         self.pieces.append(
             _Piece(Constraint(f"brands:{key}", f"by {tokens.text[tokens[start].start : tokens[end - 1].end]}"), key)
