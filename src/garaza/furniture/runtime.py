@@ -235,10 +235,11 @@ class Shelf:
         if versions.ready > versions.served:
             await self._take(versions.ready, versions, publishing=True)
         self._looked = True
-        self._error = self._trouble(versions)
-        if self._error is None and self._served is not None and self._served.index is None:
-            await self._prepare_index(self._served.snapshot)
-            await self._serve(_Served(self._served.snapshot, self._index))
+        served = self._served
+        self._error = None if served is None else self._trouble(versions)
+        if served is not None and served.index is None and self._error is None:
+            await self._prepare_index(served.snapshot)
+            await self._serve(_Served(served.snapshot, self._index))
 
     async def _versions(self) -> Versions:
         async with self._database.read() as session:

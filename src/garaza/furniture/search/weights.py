@@ -27,13 +27,13 @@ class FieldWeights:
 class Weights:
     """Of what a product is found by. Each share is 0 to 1, and so is their weighted mean."""
 
-    dense: float = 0.45
+    dense: float = 0.7
     """Cosine of the vectors."""
     words: float = 0.35
     """BM25, as a share of the best."""
     grams: float = 0.35
     """Groups of letters of the text that the product has: for misspelled words and parts of words."""
-    preferred: float = 0.1
+    preferred: float = 0.05
     """Colours, materials and brands that are named, where some are."""
     absent: float = 0.5
     """What remains of the similarity of something with what it is to be without."""
