@@ -1,0 +1,291 @@
+"""The folder that has the vectors of one version, by Qdrant's engine in this process.
+
+ids.npy      int64, ascending
+ready.json   written last, with the sizes of all files: what a crash left isn't taken for whole, and what was cut
+             off later isn't mapped into memory, where reading beyond its end would end the process
+shard/       the engine's; nothing writes to it any more once it is ready
+"""
+
+from __future__ import annotations
+
+import itertools
+import json
+import os
+import shutil
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+import qdrant_edge as qdrant
+from numpy.typing import NDArray
+
+from garaza.furniture.embedding.port import Vectors
+from garaza.furniture.filters import Filters, Payload
+from garaza.furniture.index.conditions import FLAGS, LISTS, NUMBERS, WORDS, Among, Is, Within, Without, conditions
+from garaza.furniture.index.port import IndexUnavailableError, Nearest, Point
+
+FORMAT = 1
+"""Of the folder, and of what is indexed how: with another one it is made anew."""
+CHANGED_SHARE = 0.25
+"""Where more than this of a version is new or gone, it is made anew rather than from a copy of the one before."""
+
+LINKS = 16
+BUILD_CANDIDATES = 100
+OVERSAMPLING = 2.0
+CANDIDATES = 64
+"""Looked at in a search; more of them find more of the nearest, and take longer."""
+SCAN_KB = 10_000
+"""Up to so much is compared one by one: where a filter leaves little, links lead nowhere."""
+INDEX_KB = 1_000
+
+PART = 1000
+_PLAN, _VECTORS, _PAYLOADS = "plan.json", "vectors.f4", "payloads.jsonl"
+
+Ids = NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True)
+class Ready:
+    """What ready.json says."""
+
+    format: int
+    model_id: str
+    dimensions: int
+    files: dict[str, int]
+    """Bytes by path, of all below the folder."""
+
+
+def ready_of(folder: Path) -> Ready | None:
+    """None where the folder isn't whole."""
+    try:
+        content = json.loads((folder / "ready.json").read_bytes())
+        ready = Ready(**content)
+        whole = ready.format == FORMAT and ready.files == _sizes(folder)
+    except (OSError, ValueError, TypeError):
+        return None
+    return ready if whole else None
+
+
+def ids_of(folder: Path) -> Ids:
+    """Of all points."""
+    ids: Ids = np.load(folder / "ids.npy", allow_pickle=False)
+    return ids
+
+
+def ready_reader(folder: Path, model_id: str, ids: Ids) -> Reader | None:
+    """Of a folder that is whole, has these points, and can be opened."""
+    ready = ready_of(folder)
+    if ready is None or ready.model_id != model_id or not np.array_equal(ids_of(folder), ids):
+        return None
+    reader = Reader(folder)
+    return reader if reader.count == len(ids) else None
+
+
+class Draft:
+    """What a version will be made of, as files: what it shares with the one before, and what is new."""
+
+    def __init__(self, folder: Path, model_id: str, dimensions: int, ids: Ids, before: Path | None) -> None:
+        folder.mkdir(parents=True)
+        self.folder = folder
+        self.count = len(ids)
+        kept = _kept(before, model_id, dimensions, ids)
+        self._missing = set(np.setdiff1d(ids, kept).tolist())
+        np.save(folder / "ids.npy", ids)
+        plan = Plan(model_id, dimensions, str(before) if before is not None and len(kept) else None)
+        (folder / _PLAN).write_text(json.dumps(asdict(plan)), encoding="utf-8")
+        self._vectors = (folder / _VECTORS).open("wb")
+        self._payloads = (folder / _PAYLOADS).open("w", encoding="utf-8")
+
+    def add(self, points: Sequence[Point]) -> None:
+        """Those of them that aren't there yet."""
+        for point in points:
+            if point.id in self._missing:
+                self._missing.discard(point.id)
+                self._vectors.write(point.vector.astype("<f4").tobytes())
+                self._payloads.write(json.dumps([point.id, _payload(point.payload)]) + "\n")
+
+    def close(self) -> None:
+        """All were added.
+
+        Raises:
+            IndexUnavailableError: some weren't.
+        """
+        self._vectors.close()
+        self._payloads.close()
+        if self._missing:
+            raise IndexUnavailableError(f"{len(self._missing)} products have no vectors: import the catalogue again")
+
+    def abandon(self) -> None:
+        """Remove what there is of it."""
+        self._vectors.close()
+        self._payloads.close()
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """Of a draft."""
+
+    model_id: str
+    dimensions: int
+    before: str | None
+    """The folder to copy."""
+
+
+def build(folder: Path) -> None:
+    """Make a version of a draft. The engine holds the interpreter's lock all the while, which may be minutes."""
+    plan = Plan(**json.loads((folder / _PLAN).read_bytes()))
+    place = folder / "shard"
+    if plan.before is None:
+        place.mkdir()
+        shard = qdrant.EdgeShard.create(str(place), _config(plan.dimensions))
+        for field, kind in _indexed():
+            shard.update(qdrant.UpdateOperation.create_field_index(field, kind))
+    else:
+        before = Path(plan.before)
+        shutil.copytree(before / "shard", place)
+        shard = qdrant.EdgeShard.load(str(place))
+        if gone := np.setdiff1d(ids_of(before), ids_of(folder)).tolist():
+            shard.update(qdrant.UpdateOperation.delete_points(gone))
+    vectors = np.fromfile(folder / _VECTORS, "<f4").reshape(-1, plan.dimensions)
+    with (folder / _PAYLOADS).open(encoding="utf-8") as lines:
+        payloads = map(json.loads, lines)
+        points = (
+            qdrant.Point(key, vector.tolist(), payload)
+            for (key, payload), vector in zip(payloads, vectors, strict=True)
+        )
+        while part := list(itertools.islice(points, PART)):
+            shard.update(qdrant.UpdateOperation.upsert_points(part))
+    shard.optimize()
+    shard.flush()
+    shard.close()
+    # The first one who opens it takes in journals, and writes its configuration once more; nobody does later.
+    qdrant.EdgeShard.load(str(place)).close()
+    for name in (_PLAN, _VECTORS, _PAYLOADS):
+        (folder / name).unlink()
+    ready = Ready(FORMAT, plan.model_id, plan.dimensions, _sizes(folder))
+    with (folder / "ready.json.new").open("w", encoding="utf-8") as file:
+        json.dump(asdict(ready), file)
+        file.flush()
+        os.fsync(file.fileno())
+    (folder / "ready.json.new").replace(folder / "ready.json")
+
+
+def _kept(before: Path | None, model_id: str, dimensions: int, ids: Ids) -> Ids:
+    """What of the version before needn't be made again."""
+    none: Ids = np.empty(0, np.int64)
+    ready = None if before is None else ready_of(before)
+    if before is None or ready is None or (ready.model_id, ready.dimensions) != (model_id, dimensions):
+        return none
+    old = ids_of(before)
+    kept: Ids = np.intersect1d(old, ids)
+    changed = len(old) + len(ids) - 2 * len(kept)
+    return kept if changed <= CHANGED_SHARE * len(ids) else none
+
+
+class Reader:
+    """A version that is ready. Its files may be removed meanwhile.
+
+    The engine holds the interpreter's lock while it searches: half a millisecond of everybody's time.
+
+    Raises:
+        IndexUnavailableError: it can't be opened.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        ready = ready_of(folder)
+        if ready is None:
+            raise IndexUnavailableError(f"{folder} isn't whole")
+        self._dimensions = ready.dimensions
+        self._shard = qdrant.EdgeShard.load(str(folder / "shard"))
+
+    @property
+    def count(self) -> int:
+        """Of points."""
+        return self._shard.count(qdrant.CountRequest(exact=True))
+
+    def search(self, vector: Vectors, limit: int, filters: Filters) -> Nearest:
+        """See the port."""
+        again = qdrant.QuantizationSearchParams(rescore=True, oversampling=OVERSAMPLING)
+        params = qdrant.SearchParams(hnsw_ef=max(CANDIDATES, limit), quantization=again)
+        return self._nearest(vector, limit, _filter(filters), params)
+
+    def scores(self, vector: Vectors, ids: Sequence[int]) -> NDArray[np.float32]:
+        """See the port."""
+        given = set(ids)
+        only = qdrant.Filter(must=[qdrant.HasIdCondition(set(given))])
+        found = self._nearest(vector, len(given), only, qdrant.SearchParams(exact=True))
+        by_id = dict(zip(found.ids.tolist(), found.scores.tolist(), strict=True))
+        return np.array([by_id.get(point_id, np.nan) for point_id in ids], np.float32)
+
+    def _nearest(self, vector: Vectors, limit: int, only: qdrant.Filter | None, params: qdrant.SearchParams) -> Nearest:
+        query = qdrant.Query.Nearest(vector.tolist())
+        request = qdrant.SearchRequest(query, limit, filter=only, params=params, with_payload=False, with_vector=False)
+        found = self._shard.search(request)
+        return Nearest(
+            np.array([point.id for point in found], np.int64), np.array([point.score for point in found], np.float32)
+        )
+
+
+def _config(dimensions: int) -> qdrant.EdgeConfig:
+    return qdrant.EdgeConfig(
+        # As many bits as vectors have in the database. They have unit length, so that this is the cosine.
+        vectors=qdrant.EdgeVectorParams(
+            size=dimensions, distance=qdrant.Distance.Dot, datatype=qdrant.VectorStorageDatatype.Float16
+        ),
+        # Links are made, and followed, by 8 bits of them; twice as many as are wanted are compared by all 16.
+        quantization_config=qdrant.ScalarQuantizationConfig(qdrant.ScalarType.Int8, quantile=0.99),
+        hnsw_config=qdrant.HnswIndexConfig(
+            m=LINKS,
+            ef_construct=BUILD_CANDIDATES,
+            full_scan_threshold=SCAN_KB,
+            # All others may go on meanwhile.
+            max_indexing_threads=1,
+        ),
+        optimizers=qdrant.EdgeOptimizersConfig(
+            default_segment_number=1, max_segment_size=1 << 30, indexing_threshold=INDEX_KB
+        ),
+        # Searches go on side by side by themselves.
+        max_search_threads=1,
+        # What isn't finished is thrown away anyhow.
+        wal_enabled=False,
+    )
+
+
+def _indexed() -> list[tuple[str, qdrant.PayloadSchemaType]]:
+    kinds = qdrant.PayloadSchemaType
+    return [
+        *((field, kinds.Keyword) for field in (*WORDS, *LISTS, *FLAGS)),
+        *((field, kinds.Float) for field in NUMBERS),
+    ]
+
+
+def _payload(payload: Payload) -> dict[str, object]:
+    """Flags are words: the engine's index of those of a small segment is empty once it was opened again."""
+    return {field: _word(value) if isinstance(value, bool) else value for field, value in payload.items()}
+
+
+def _word(flag: bool) -> str:
+    return "yes" if flag else "no"
+
+
+def _filter(filters: Filters) -> qdrant.Filter | None:
+    must: list[qdrant.ConditionType] = []
+    must_not: list[qdrant.ConditionType] = []
+    for condition in conditions(filters):
+        match condition:
+            case Among(field, values):
+                must.append(qdrant.FieldCondition(field, match=qdrant.MatchAny(list(values))))
+            case Without(field, values):
+                must_not.append(qdrant.FieldCondition(field, match=qdrant.MatchAny(list(values))))
+            case Within(field, span):
+                must.append(qdrant.FieldCondition(field, range=qdrant.RangeFloat(gte=span.least, lte=span.most)))
+            case Is(field, value):
+                must.append(qdrant.FieldCondition(field, match=qdrant.MatchValue(_word(value))))
+    return qdrant.Filter(must=must, must_not=must_not) if must or must_not else None
+
+
+def _sizes(folder: Path) -> dict[str, int]:
+    paths = (path for path in folder.rglob("*") if path.name not in ("ready.json", "ready.json.new") and path.is_file())
+    return {path.relative_to(folder).as_posix(): path.stat().st_size for path in paths}
