@@ -23,7 +23,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
             item.add_marker(pytest.mark.skip(reason="a size for CI: run with -m slow"))
 
 
-_ON_BOTH = ("jobs", "contract", "database", "live")
+_ON_BOTH = ("jobs", "contract", "database", "live", "importing")
 """Folders whose tests are about the database itself, so that each kind of it is always tried."""
 
 

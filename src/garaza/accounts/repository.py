@@ -22,13 +22,13 @@ from sqlalchemy import (
     tuple_,
     update,
 )
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import aliased
 
 from garaza.accounts.kept import account_name, login_name
 from garaza.accounts.models import Activity, GuestDay, LoginSession, RevokedToken, User
 from garaza.accounts.plans import LIMITS, Plan
 from garaza.kit.database import ReadSession, WriteSession
+from garaza.kit.models import inserting
 from garaza.kit.pagination import Page, Paging, read_page
 
 MAX_SESSIONS_LISTED = 100
@@ -244,7 +244,7 @@ class AccountRepository:
     async def blacklist(self, session: WriteSession, jti: str, session_id: str, expires_at: float) -> None:
         """Take an access token of a login back; twice is once."""
         session.outdates(login_name(session_id))
-        statement = _insert(session)(RevokedToken).values(jti=jti, expires_at=expires_at)
+        statement = inserting(session)(RevokedToken).values(jti=jti, expires_at=expires_at)
         await session.execute(statement.on_conflict_do_nothing(index_elements=[RevokedToken.jti]))
 
     async def purge(self, session: WriteSession, before: float, limit: int) -> int:
@@ -276,7 +276,7 @@ class AccountRepository:
 
     async def count_guest_scan(self, session: WriteSession, day: int, address: str, limit: int) -> bool:
         """One scan more of an address on a day, up to a limit (negative: none)."""
-        statement = _insert(session)(GuestDay).values(day=day, address=address, scans=1)
+        statement = inserting(session)(GuestDay).values(day=day, address=address, scans=1)
         statement = statement.on_conflict_do_update(
             index_elements=[GuestDay.day, GuestDay.address],
             set_={"scans": GuestDay.scans + 1},
@@ -357,11 +357,6 @@ def _counters(user_id: int, storage: ColumnElement[int]) -> Select[str, int, int
 
 def _per_plan(limit: Any) -> ColumnElement[int]:
     return case(*((User.plan == plan.value, limit(limits)) for plan, limits in LIMITS.items()), else_=0)
-
-
-def _insert(session: WriteSession) -> Any:
-    """The statement that knows ON CONFLICT; both kinds have it, with the same words."""
-    return sqlite.insert if session.get_bind().dialect.name == "sqlite" else postgresql.insert
 
 
 def _count(result: Any) -> int:

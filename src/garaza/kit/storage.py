@@ -74,15 +74,17 @@ class DataDirectory:
     def name(self) -> str:
         """What it is called among those that share a database: made up once, and kept in it. Blocks."""
         kept = self.root / "name"
-        try:
-            with kept.open("x", encoding="ascii") as file:
-                file.write(new_id())
-        except FileExistsError:
-            pass
+        if not kept.exists():
+            # Whole before it has its name: another process may read it at once.
+            aside = self.root / f".name-{new_id()}"
+            aside.write_text(new_id(), encoding="ascii")
+            with contextlib.suppress(FileExistsError):
+                os.link(aside, kept)
+            aside.unlink()
         found = kept.read_text(encoding="ascii").strip()
         if not is_id(found):
             # The power went while it was written. Leases under the name that never was are nobody's.
-            kept.unlink()
+            kept.unlink(missing_ok=True)
             return self.name()
         return found
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from sqlalchemy import CursorResult, delete, func, select, update
-from sqlalchemy.dialects import postgresql, sqlite
 
 from garaza.kit.database import ReadSession, WriteSession
+from garaza.kit.models import inserting
 from garaza.machines.models import MachineKey, UsedNonce
 
 
@@ -38,9 +38,8 @@ class MachineRepository:
 
     async def use_nonce(self, session: WriteSession, key_id: str, nonce: str, expires_at: float) -> bool:
         """Whether this was the first use. The unique constraint decides, however many ask at the same time."""
-        insert = sqlite.insert if session.get_bind().dialect.name == "sqlite" else postgresql.insert
         statement = (
-            insert(UsedNonce)
+            inserting(session)(UsedNonce)
             .values(key_id=key_id, nonce=nonce, expires_at=expires_at)
             .on_conflict_do_nothing(index_elements=[UsedNonce.key_id, UsedNonce.nonce])
             .returning(UsedNonce.nonce)

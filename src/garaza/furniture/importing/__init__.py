@@ -1,0 +1,1 @@
+"""Taking a file into the catalogue: its rows, then what a model makes of their texts, as the next version."""
