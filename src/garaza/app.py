@@ -17,6 +17,7 @@ from garaza.browsers import add_headers
 from garaza.compressing import add_compression
 from garaza.departures.routes import make_router as departure_routes
 from garaza.errors import PROBLEM_RESPONSES, UnexpectedErrors, add_handlers
+from garaza.furniture.importing.routes import make_router as import_routes
 from garaza.health import make_router as health_routes
 from garaza.jobs.models import Job
 from garaza.jobs.queue import Dispatcher
@@ -133,6 +134,7 @@ def _api(parts: Parts, services: Services) -> list[APIRouter]:
         room_routes(services.rooms, services.shares, parts.database, parts.blobs, services.removal.remove_room),
         make_shared_router(services.shares, parts.blobs),
         admin_routes(services.admin, parts.clock),
+        import_routes(services.importing.service, services.importing.uploads),
         stream_routes(live.service, live.ways, live.tickets, parts.settings.live.stream_seconds),
     ]
 
@@ -182,6 +184,8 @@ def _make_lifespan(
             ending.push_async_callback(sweeper.stop)
             services.housekeeping.start()
             ending.push_async_callback(services.housekeeping.stop)
+            services.importing.runner.start()
+            ending.push_async_callback(services.importing.runner.stop)
             if parts.settings.webhooks.enabled:
                 services.deliverer.start()
                 ending.push_async_callback(services.deliverer.stop)

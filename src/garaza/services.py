@@ -11,6 +11,7 @@ from garaza.admin.disk import DiskUsage
 from garaza.admin.memory import memory_of
 from garaza.admin.service import AdminService
 from garaza.departures.service import Departures
+from garaza.furniture.importing.making import Importing, make_importing
 from garaza.housekeeping.leftovers import Leftovers
 from garaza.housekeeping.lost_files import LostFiles
 from garaza.housekeeping.pressure import Pressure
@@ -54,6 +55,7 @@ class Services:
     admin: AdminService
     live: Live
     deliverer: Deliverer
+    importing: Importing
 
 
 def _resident_bytes(pid: int | None) -> int | None:
@@ -93,6 +95,7 @@ def make_services(parts: Parts, worker_pid: Callable[[], int | None] | None = No
     shares = ShareService(rooms, share_tokens, accounts.activities, clock, settings.accounts.share_days_max)
     removal = Removal(database, data, blobs, parts.jobs, upkeep, rooms, accounts)
     intake = Intake(settings, blobs, data, database, parts.jobs, accounts, parts.webhooks, clock)
+    importing = make_importing(settings, database, data, intake, accounts.activities, clock)
     housekeeping = Housekeeping(
         database,
         data,
@@ -109,6 +112,7 @@ def make_services(parts: Parts, worker_pid: Callable[[], int | None] | None = No
             "seen signatures": machines.forget_nonces,
             "webhooks": parts.webhooks.forget_old,
             "scans that are gone": news.forget_departures,
+            **importing.purges,
         },
         UploadUpkeep(database, data, clock),
     )
@@ -159,4 +163,5 @@ def make_services(parts: Parts, worker_pid: Callable[[], int | None] | None = No
         admin=admin,
         live=live,
         deliverer=Deliverer(database, parts.webhooks, keys, settings.webhooks, clock),
+        importing=importing,
     )

@@ -110,6 +110,12 @@ BUDGETS = {
     "GET /api/admin/disk-usage": Budget(reads=2),
     "GET /api/admin/memory": Budget(reads=1),
     "POST /api/admin/clear-memory": Budget(reads=1, writes=1),
+    # What waits already is looked through for the same file, and the row of the catalogue made where there is none.
+    "POST /api/admin/catalogue/imports": Budget(reads=3, writes=3),
+    "GET /api/admin/catalogue/imports": A_PAGE,
+    "GET /api/admin/catalogue/imports/{import_id}": Budget(reads=2),
+    "DELETE /api/admin/catalogue/imports/{import_id}": Budget(reads=3, writes=2),
+    "GET /api/admin/catalogue/imports/{import_id}/notes": Budget(reads=3),
     "POST /api/admin/cleanup": Budget(reads=3, writes=3, tells=1),
     "GET /api/admin/users/{user_id}": Budget(reads=3),
     "PATCH /api/admin/users/{user_id}": Budget(reads=5, writes=4),

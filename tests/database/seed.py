@@ -334,13 +334,13 @@ class Rows:
             brand = f"Brand {0 if number % 3 == 0 else number % 400}"
             product = Product(
                 asin=asin(number),
-                title=f"Chair {self._random.randrange(1000)} of {brand}",
+                title=f"Chair {number * 7919 % 1000} of {brand}",
                 brand=brand,
                 price_minor=number if number % 5 else None,
                 categories=("Furniture", f"Room {number % 5}", f"Kind {number % 300}"),
                 country=("US", "HR", "SE", None)[number % 4],
                 in_stock=(True, False, None)[number % 3],
-                description="Oak, and made to last. " * 5,
+                description=f"Oak, and made to last. No. {number}. " * 5,
             )
             columns = columns_of(product)
             until = {7: 2, 8: 3, 9: 4}.get(number % 100)

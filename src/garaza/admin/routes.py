@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated
 
 from fastapi import APIRouter, Depends, Path, Query, Request, Response
 
@@ -32,7 +32,8 @@ from garaza.jobs.models import Job
 from garaza.kit.clock import Clock
 from garaza.kit.database import ReadSession
 from garaza.kit.lines import LINES_TOO, lines_answer, lines_wanted
-from garaza.kit.pagination import Page, Paging, pages, paging, paging_headers
+from garaza.kit.lists import about_list
+from garaza.kit.pagination import Page, Paging, paging
 from garaza.kit.sessions import Reading, Writing
 from garaza.kit.times import iso_time
 
@@ -65,7 +66,7 @@ def make_router(service: AdminService, clock: Clock) -> APIRouter:
 
             return lines_answer(request, kind, wanted, part)
         page, count = await service.jobs(session, wanted, status)
-        return JobList(jobs=_jobs(page, clock()), **_about(request, response, wanted, page, count))
+        return JobList(jobs=_jobs(page, clock()), **about_list(request, response, wanted, page, count))
 
     @router.get("/disk-usage", summary="What the disk holds")
     async def disk_usage(_admin: AdminOnly) -> DiskAnswer:
@@ -124,7 +125,7 @@ def _add_accounts(router: APIRouter, service: AdminService, clock: Clock) -> Non
         if (kind := lines_wanted(request)) is not None:
             return lines_answer(request, kind, wanted, part)
         found, page = await part(session, wanted)
-        return UserList(users=found, **_about(request, response, wanted, page, page.total))
+        return UserList(users=found, **about_list(request, response, wanted, page, page.total))
 
     @router.get("/users/{user_id}", summary="An account")
     async def user(user_id: UserId, _admin: AdminOnly, session: Reading) -> UserAnswer:
@@ -155,23 +156,11 @@ def _add_accounts(router: APIRouter, service: AdminService, clock: Clock) -> Non
         if (kind := lines_wanted(request)) is not None:
             return lines_answer(request, kind, wanted, part)
         found, page = await part(session, wanted)
-        return AuditList(activities=found, **_about(request, response, wanted, page, page.total))
+        return AuditList(activities=found, **about_list(request, response, wanted, page, page.total))
 
 
 def _jobs(page: Page[Job], now: float) -> list[AdminJob]:
     return [AdminJob.of(job, now) for job in page.rows]
-
-
-def _about(request: Request, response: Response, wanted: Paging, page: Page[Any], count: int | None) -> dict[str, Any]:
-    """What a list says of itself, in the body and beside it."""
-    response.headers.update(paging_headers(request, wanted, page))
-    return {
-        "count": count,
-        "page": wanted.page if wanted.place is None else None,
-        "page_size": wanted.page_size,
-        "total_pages": pages(count, wanted.page_size) if count is not None else None,
-        "next_cursor": page.next,
-    }
 
 
 def _told(user: User, stats: Stats) -> UserAnswer:

@@ -12,22 +12,13 @@ from garaza.accounts.schemas import ActivityBody, StatsBody, UserBody
 from garaza.jobs.models import Job
 from garaza.jobs.states import JobState, client_status
 from garaza.kit.answers import Answer
+from garaza.kit.lists import ListAnswer
 from garaza.kit.times import iso_time
 
 GB = 1e9
 HOUR_SECONDS = 3600
 
 Status = Literal["uploaded", "processing", "queued", "running", "completed", "failed", "cancelled"]
-
-
-class ListAnswer(Answer):
-    """What every list says of itself."""
-
-    count: int | None = Field(description="Of the whole list; null for pages by cursor.")
-    page: int | None = Field(description="null for pages by cursor.")
-    page_size: int
-    total_pages: int | None = Field(description="null for pages by cursor.")
-    next_cursor: str | None = Field(description="Goes on after this page; null at the end.")
 
 
 class AdminJob(Answer):

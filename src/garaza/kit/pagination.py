@@ -215,7 +215,7 @@ async def read_page(
     """
     limited = limit_to(statement, key, wanted)
     if wanted.place is not None:
-        return _page(list(await session.scalars(limited)), key, wanted, None)
+        return page_of(list(await session.scalars(limited)), key, wanted, None)
     # Counted beside the rows, and joined so that the number comes even where no row does.
     seen: Select[Any] = statement.with_only_columns(literal_column("1"), maintain_column_froms=True)
     if count_to is not None:
@@ -227,7 +227,7 @@ async def read_page(
     answer = (await session.execute(together)).all()
     counted = answer[0][0]
     known = counted if count_to is None or counted <= count_to else None
-    return _page([row[1] for row in answer if row[1] is not None], key, wanted, known)
+    return page_of([row[1] for row in answer if row[1] is not None], key, wanted, known)
 
 
 def limit_to(statement: Select[T], key: Sequence[InstrumentedAttribute[Any]], wanted: Paging) -> Select[T]:
@@ -244,7 +244,8 @@ def limit_to(statement: Select[T], key: Sequence[InstrumentedAttribute[Any]], wa
     return statement.limit(wanted.page_size + 1)
 
 
-def _page(rows: list[T], key: Sequence[InstrumentedAttribute[Any]], wanted: Paging, total: int | None) -> Page[T]:
+def page_of(rows: list[T], key: Sequence[InstrumentedAttribute[Any]], wanted: Paging, total: int | None) -> Page[T]:
+    """Of rows in the order in which they were read, from where `wanted` begins, one more than a page has."""
     more = len(rows) > wanted.page_size
     rows = rows[: wanted.page_size]
     backwards = wanted.place is not None and wanted.place.backwards

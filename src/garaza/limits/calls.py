@@ -114,6 +114,7 @@ TABLE: tuple[tuple[str, str, Call], ...] = (
     ("DELETE", "/api/rooms/{}", _LONG),
     ("DELETE", "/api/job/{}", _LONG),
     (_READ, "/api/admin/disk-usage", _HEAVY),
+    ("POST", "/api/admin/catalogue/imports", _UPLOAD),
     ("POST", "/api/admin/**", _HEAVY),
     ("DELETE", "/api/admin/**", _LONG),
 )

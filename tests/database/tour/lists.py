@@ -31,7 +31,8 @@ def lists_of(service: Service) -> Iterator[tuple[str, list[dict[str, Any]]]]:
     """Each list that is read by pages, and what it can be filtered by."""
     for path, operations in service.app.openapi()["paths"].items():
         parameters = operations.get("get", {}).get("parameters", [])
-        if any(parameter["name"] == "cursor" for parameter in parameters):
+        # What is a list of something else is read where that is.
+        if "{" not in path and any(parameter["name"] == "cursor" for parameter in parameters):
             chosen = [_values(parameter) for parameter in parameters if parameter["name"] not in _PAGING | _SHAPE]
             yield f"GET {path}", [dict(filter(None, wanted)) for wanted in itertools.product(*chosen)]
 

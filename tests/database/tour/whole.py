@@ -14,7 +14,7 @@ from tests.database.plans import Plan, PostgresPlans, SqlitePlans
 from tests.database.recorder import Asked
 from tests.database.seed import ADMIN, HEAVY, ORDINARY, SMALL, Size
 from tests.database.service import Call, Service, settings_for
-from tests.database.tour import accounts, background, lists, operators, rooms, scans, uploads
+from tests.database.tour import accounts, background, furniture, lists, operators, rooms, scans, uploads
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +65,7 @@ async def _whole(service: Service) -> None:
     await scans.tour(service, people)
     await uploads.tour(service, people)
     await rooms.tour(service, people)
+    await furniture.tour(service, admin)
     await operators.tour(service, admin)
     await background.tour(service)
 

@@ -19,6 +19,7 @@ from garaza.furniture.models import ProductCategory, ProductRow, ProductVector
 from garaza.furniture.products import Product
 from garaza.furniture.repository import CatalogueRepository
 from garaza.kit.database import Database
+from garaza.kit.pagination import Paging, Place
 from tests.furniture.importing.shop import CountingEncoder, Shop, chair, chairs, vector_of
 
 pytestmark = pytest.mark.anyio
@@ -128,7 +129,7 @@ async def test_of_rows_with_one_asin_the_newest_is_kept(shop: Shop) -> None:
         "duplicates": 3,
     }
     async with shop.database.read() as session:
-        notes = await shop.service.notes(session, done.id, (0, 0), 10)
+        notes = (await shop.service.notes(session, done.id, Paging())).rows
     assert [(note.row, note.asin, note.kind) for note in notes] == [
         (1, "C1", "duplicate"),
         (3, "C2", "duplicate"),
@@ -158,7 +159,7 @@ async def test_rows_that_can_not_be_taken_are_noted_and_the_others_are_taken(sho
         "mended.price": 1,
     }
     async with shop.database.read() as session:
-        notes = await shop.service.notes(session, done.id, (1, 1), 10)
+        notes = (await shop.service.notes(session, done.id, Paging(place=Place((1, 1))))).rows
     assert [(note.row, note.asin, note.kind, note.field) for note in notes] == [
         (1, "C0", "mended", "country"),
         (2, "C1", "refused", "title"),
@@ -169,7 +170,7 @@ async def test_notes_are_kept_up_to_a_number_and_counted_beyond(shop: Shop, monk
     monkeypatch.setattr("garaza.furniture.importing.rows.MAX_NOTES", 5)
     done = await shop.take([chair(0), *(chair(number, refused="price") for number in range(1, 20))])
     async with shop.database.read() as session:
-        assert len(await shop.service.notes(session, done.id, (0, 0), 100)) == 5
+        assert len((await shop.service.notes(session, done.id, Paging())).rows) == 5
     assert counted(done.counts, "notes", "refused.price") == {"notes": 19, "refused.price": 19}
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from sqlalchemy import case, delete, exists, func, insert, select, tuple_, update
 
-from garaza.furniture.importing.states import ImportState
+from garaza.furniture.importing.states import WORKING, ImportState
 from garaza.furniture.models import (
     Catalogue,
     CatalogueImport,
@@ -20,7 +20,7 @@ from garaza.furniture.models import (
 )
 from garaza.kit.database import ReadSession, WriteSession
 from garaza.kit.models import inserting, unindexed
-from garaza.kit.pagination import Page, Paging, read_page
+from garaza.kit.pagination import Page, Paging, page_of, read_page
 
 _UNSYNCED = {"synchronize_session": False}
 
@@ -129,14 +129,19 @@ class ImportRepository:
     async def add_notes(self, session: WriteSession, notes: Sequence[Mapping[str, Any]]) -> None:
         await session.execute(insert(ImportNote), notes)
 
-    async def notes(
-        self, session: ReadSession, import_id: str, after: tuple[int, int], limit: int
-    ) -> Sequence[ImportNote]:
-        """In the order of the file, after the row and the place among its notes."""
-        statement = select(ImportNote).where(
-            ImportNote.import_id == import_id, tuple_(ImportNote.row, ImportNote.place) > tuple_(*after)
-        )
-        return (await session.scalars(statement.order_by(ImportNote.row, ImportNote.place).limit(limit))).all()
+    async def notes(self, session: ReadSession, import_id: str, wanted: Paging) -> Page[ImportNote]:
+        """In the order of the file."""
+        key = tuple_(ImportNote.row, ImportNote.place)
+        statement = select(ImportNote).where(ImportNote.import_id == import_id)
+        if wanted.place is None:
+            statement = statement.order_by(ImportNote.row, ImportNote.place).offset(wanted.offset)
+        elif wanted.place.backwards:
+            statement = statement.where(key < wanted.place.key)
+            statement = statement.order_by(ImportNote.row.desc(), ImportNote.place.desc())
+        else:
+            statement = statement.where(key > wanted.place.key).order_by(ImportNote.row, ImportNote.place)
+        rows = (await session.scalars(statement.limit(wanted.page_size + 1))).all()
+        return page_of(list(rows), (ImportNote.row, ImportNote.place), wanted, None)
 
     # What an import has come across -------------------------------------------------------------------------------
 
@@ -308,3 +313,12 @@ class ImportRepository:
             .returning(CatalogueImport.id)
         )
         return (await session.execute(statement)).first() is not None
+
+    async def give_up(self, session: WriteSession, import_id: str, reason: str) -> None:
+        """Mark it as failed, whoever works at it."""
+        statement = (
+            update(CatalogueImport)
+            .where(CatalogueImport.id == import_id, CatalogueImport.state.in_([state.value for state in WORKING]))
+            .values(state=ImportState.FAILED.value, error=reason, lease_owner=None, lease_expires_at=None)
+        )
+        await session.execute(statement.execution_options(**_UNSYNCED))

@@ -19,7 +19,7 @@ from garaza.furniture.products import Product
 from garaza.furniture.repository import kept_vector
 from garaza.kit.clock import Clock
 from garaza.kit.database import Database, ReadSession, WriteSession
-from garaza.kit.ids import new_id
+from garaza.kit.ids import is_id, new_id
 from garaza.kit.pagination import Page, Paging
 
 MOST_WAITING = 20
@@ -111,7 +111,7 @@ class ImportService:
         Raises:
             GarazaError: 404.
         """
-        found = await self._imports.get(session, import_id)
+        found = await self._imports.get(session, import_id) if is_id(import_id) else None
         if found is None:
             raise not_found("import")
         return found
@@ -124,11 +124,9 @@ class ImportService:
         """Those that haven't ended, the oldest first."""
         return await self._imports.open(session)
 
-    async def notes(
-        self, session: ReadSession, import_id: str, after: tuple[int, int], limit: int
-    ) -> Sequence[ImportNote]:
-        """In the order of the file."""
-        return await self._imports.notes(session, import_id, after, limit)
+    async def notes(self, session: ReadSession, import_id: str, wanted: Paging) -> Page[ImportNote]:
+        """In the order of the file: `paging(int, int)`."""
+        return await self._imports.notes(session, import_id, wanted)
 
     async def cancel(self, session: WriteSession, import_id: str) -> CatalogueImport:
         """Have it taken away again. What it wrote goes soon after.
@@ -136,13 +134,34 @@ class ImportService:
         Raises:
             GarazaError: 404; 409, it is too late.
         """
-        if not await self._imports.cancel(session, import_id, WORKING, self._clock()):
-            one = await self.get(session, import_id)
-            if one.state not in GIVEN_UP:
-                detail = "It is in the catalogue already. Import a file again to have that as it was."
-                raise GarazaError(409, "import_done", detail, state=one.state)
+        one = await self.get(session, import_id)
+        done = await self._imports.cancel(session, import_id, WORKING, self._clock())
+        if not done and one.state not in GIVEN_UP:
+            detail = "It is in the catalogue already. Import a file again to have that as it was."
+            raise GarazaError(409, "import_done", detail, state=one.state)
         session.expire_all()
         return await self.get(session, import_id)
+
+    async def give_up(self, import_id: str, reason: str) -> None:
+        """It can't be done here: whoever tries dies of it. Owns its transaction."""
+        async with self._database.write() as session:
+            await self._imports.give_up(session, import_id, reason)
+
+    async def waits(self) -> str | None:
+        """The import that comes next, if there are some that the service is to see to; None: nothing is to be done.
+
+        What commands have begun is theirs, as long as nothing waits for it.
+        """
+        async with self._database.read() as session:
+            found = [one for one in await self._imports.open(session) if one.state != ImportState.INDEXING]
+        place = await asyncio.to_thread(self._files.place)
+        if not any(one.options.get("uploaded") or one.state in GIVEN_UP for one in found):
+            return None
+        first = found[0]
+        if first.place != place and first.state not in GIVEN_UP:
+            return None
+        alive = (first.lease_expires_at or 0) > self._clock()
+        return None if alive and not (first.lease_owner or "").startswith(f"{place}-") else first.id
 
     # The sample --------------------------------------------------------------------------------------------------
 

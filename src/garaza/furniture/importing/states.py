@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
@@ -78,3 +78,30 @@ def count_reason(counts: Counter[str], kind: str, name: str) -> None:
     reason = f"{kind}.{name}"
     if reason in counts or len(counts) < len(COUNTS) + MAX_REASONS:
         counts[reason] += 1
+
+
+MAX_COLUMNS = 50
+_MAX_LETTERS = 200
+
+
+class BadMappingError(ValueError):
+    """Its text says what is wrong with it."""
+
+
+def mapping_of(given: Iterable[str]) -> dict[str, str]:
+    """From texts like `Product Name=title`.
+
+    Raises:
+        BadMappingError
+    """
+    found: dict[str, str] = {}
+    for text in given:
+        column, equals, name = (part.strip() for part in text.rpartition("="))
+        if not (column and equals and name) or len(text) > _MAX_LETTERS:
+            msg = "A column is mapped as COLUMN=FIELD, in 200 letters at most."
+            raise BadMappingError(msg)
+        found[column] = name
+    if len(found) > MAX_COLUMNS:
+        msg = f"{MAX_COLUMNS} columns can be mapped at most."
+        raise BadMappingError(msg)
+    return found

@@ -1,0 +1,133 @@
+"""What imports and those who read the catalogue ask, in every way that asks something else of the database."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Any
+
+from garaza.furniture.importing.claims import Claim, Claims
+from garaza.furniture.importing.files import ImportFiles
+from garaza.furniture.importing.repository import ImportRepository
+from garaza.furniture.importing.service import GRACE_SECONDS, KEEP_SECONDS, ImportService
+from garaza.furniture.importing.states import Options
+from garaza.furniture.importing.worker import ImportWorker
+from garaza.furniture.repository import MANY, CatalogueRepository, publish
+from tests.database.seed import MODEL, asin, job_id
+from tests.database.service import Person, Service
+from tests.furniture.importing.shop import CountingEncoder, Lines, chair
+
+VERSION = 2
+"""That the seed has as served."""
+
+
+async def tour(service: Service, admin: Person) -> None:
+    await _calls(service, admin)
+    service.recorder.who = "nobody"
+    await _catalogue(service)
+    await _imports(service)
+
+
+async def _calls(service: Service, admin: Person) -> None:
+    route = "/api/admin/catalogue/imports"
+    rows = "asin,title\nB1,Chair\n"
+    for _ in range(2):
+        # The second time it goes on already.
+        sent = await service.call(f"POST {route}", admin, content=rows, params={"name": "chairs.csv", "replace": True})
+    path = {"import_id": sent.json()["id"]}
+    await service.call(f"POST {route}", admin, files={"file": ("more.csv", rows + "B2,Table\n")})
+    await service.call(f"GET {route}/{{import_id}}", admin, path=path)
+    await service.call(f"DELETE {route}/{{import_id}}", admin, path=path)
+    noted = {"import_id": job_id(1)}
+    notes = f"GET {route}/{{import_id}}/notes"
+    for page in ({"page": 1}, {"page": 2}, {}):
+        found = await service.call(notes, admin, path=noted, params=page)
+    for name in ("next", "prev"):
+        cursor = re.search(rf'cursor=([\w-]+)>; rel="{name}"', found.headers["link"])
+        assert cursor is not None, name
+        found = await service.call(notes, admin, path=noted, params={"cursor": cursor[1]})
+    await service.call(notes, admin, path=noted, headers={"Accept": "application/x-ndjson"})
+
+
+async def _catalogue(service: Service) -> None:
+    asins = [asin(number) for number in range(1, 501)]
+    async with service.database.read() as session:
+        catalogue = CatalogueRepository(session)
+        assert (await catalogue.versions()).served == VERSION
+        found = await catalogue.products(VERSION, 0, MANY)
+        assert len(found) == MANY
+        assert len(await catalogue.products(VERSION, found[-1][0], MANY)) == MANY
+        assert len(await catalogue.by_ids(VERSION, [row_id for row_id, _ in found[:500]])) == 500
+        assert len(await catalogue.by_asins(VERSION, asins)) > 400
+        assert await catalogue.vectors(MODEL, [product.text_hash for _, product in found])
+        for brand in ("brand 0", "brand 11"):
+            assert await catalogue.of_brand(VERSION, brand, 20)
+            await catalogue.of_brand(VERSION, brand, 100, 1000)
+            assert await catalogue.count_of_brand(VERSION, brand)
+        for wanted in ("furniture", "kind 11", "kind 1", "kind", "nothing"):
+            keys = await catalogue.categories_like(VERSION, wanted)
+            await catalogue.of_category(VERSION, keys, 20)
+            await catalogue.of_category(VERSION, keys, 100, 1000)
+            assert bool(await catalogue.count_of_category(VERSION, keys)) == (wanted != "nothing")
+        assert (await catalogue.stats(VERSION)).unique_categories > 200
+        assert len(await catalogue.brands(VERSION, 100)) == 100
+        assert len(await catalogue.countries(VERSION)) == 3
+
+
+async def _imports(service: Service) -> None:
+    files, imports = ImportFiles(service.data), ImportRepository()
+    files.create()
+    work = ImportService(service.database, files, Lines(), service.clock)
+    assert await work.waits() is None
+    async with service.database.write() as session:
+        [waiting] = await work.open(session)
+        await work.cancel(session, waiting.id)
+    rows = [chair(number, title="Chair") for number in range(1500)]
+    rows += [{**chair(number), "asin": asin(number)} for number in range(1, 600)]
+    # Notes, and rows that come twice: those that another row made anew, and those that are as they were after all.
+    rows += [chair(1, title="Stool", mended=["price"]), {**chair(3), "asin": asin(3)}, chair(2, refused="title")]
+
+    async def begin(rows: list[dict[str, Any]], **options: Any) -> str:
+        path = service.data.new_incoming()
+        path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+        begun = await work.begin(path, "chairs.jsonl", Options(**options))
+        service.clock.now += 1
+        return begun.id
+
+    claims = Claims(service.database, imports, files.place(), service.clock)
+    worker = ImportWorker(service.database, files, claims, Lines(), CountingEncoder, service.clock)
+    await begin(rows, replace=True)
+    await begin(rows[:700])
+    failing = await begin([chair(1, refused="title")])
+    assert await work.waits() is None
+    uploaded = await begin(rows[:300], uploaded=True)
+    assert await work.waits()
+    await worker.work()
+    async with service.database.write() as session:
+        assert (await work.get(session, failing)).state == "failed"
+        assert await publish(session, (await CatalogueRepository(session).versions()).ready, service.clock())
+        assert not await publish(session, 1, service.clock())
+        assert (await work.get(session, uploaded)).state == "published"
+    await work.give_up(failing, "It was killed.")
+    # What was written of one that nobody wants.
+    cancelled = await begin([chair(number, title="Bench") for number in range(1200)], replace=True)
+    claim = await claims.claim()
+    assert isinstance(claim, Claim)
+    await claims.release(claim)
+    claim = await claims.claim()
+    assert isinstance(claim, Claim)
+    await worker._read(claim)
+    async with service.database.write() as session:
+        await claims.renew(session, claim)
+        await work.cancel(session, cancelled)
+    await worker.work()
+    assert not await work.load_sample(lambda: ((), MODEL, {}))
+    service.clock.now += GRACE_SECONDS + 1
+    async with service.database.write() as session:
+        assert await work.purge_products(session)
+        assert await work.purge_models(session)
+    service.clock.now += KEEP_SECONDS
+    async with service.database.write() as session:
+        assert await work.purge_imports(session) > 1
+    service.clock.now -= KEEP_SECONDS + GRACE_SECONDS + 1
+    assert await work.sweep() == 0
