@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from garaza.kit.sizes import display_bytes
-from garaza.kit.text import lines, one_line
+from garaza.kit.text import lines, mended_line, one_line
 
 
 @pytest.mark.parametrize(
@@ -30,6 +30,24 @@ def test_texts_of_several_lines() -> None:
     for given in ("a\0b", "a\n\u202eb", "a\x0bb"):
         with pytest.raises(ValueError, match="can't be shown"):
             lines(given)
+
+
+@pytest.mark.parametrize(
+    ("given", "kept"),
+    [
+        ("  a \n\tb\u00a0c ", "a b c"),
+        ("a\0b", "a b"),
+        ("\u200e45\u202c", "45"),
+        ("so\u00adfa\ufeff", "sofa"),
+        ("a\ud800b", "a b"),
+        ("Ku\u0308che", "Küche"),
+        ("👩\u200d🍳", "👩\u200d🍳"),
+        ("\0", ""),
+    ],
+)
+def test_any_text_becomes_a_line(given: str, kept: str) -> None:
+    assert mended_line(given) == kept
+    assert one_line(kept) == kept
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,9 @@ _NEVER = {"Cc", "Cs", "Cn", "Co", "Zl", "Zp"}
 _TURNING = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 """They turn the direction of writing, so that a name can pass for another one."""
 
+_WIDTHLESS = frozenset("\u00ad\u200b\u2060\ufeff")
+"""They part words that look like one."""
+
 
 def one_line(text: str) -> str:
     """A name: NFC, without spaces around it.
@@ -29,6 +32,20 @@ def lines(text: str) -> str:
     for line in normal.split("\n"):
         _checked(line.replace("\t", " "))
     return normal.strip()
+
+
+def mended_line(text: str) -> str:
+    """A text of any origin as one line: without what it can't have, and with one blank wherever there were several."""
+    # Nearly all texts are; looking at each letter takes a hundred times as long.
+    if not text.isprintable():
+        text = "".join(_mended(letter) for letter in text)
+    return " ".join(unicodedata.normalize("NFC", text).split())
+
+
+def _mended(letter: str) -> str:
+    if letter in _TURNING or letter in _WIDTHLESS:
+        return ""
+    return " " if unicodedata.category(letter) in _NEVER else letter
 
 
 def _checked(text: str) -> str:

@@ -61,7 +61,7 @@ class _Reader:
 
     def __init__(self, clause: list[Token], unit: str | None, *, of_parts: bool) -> None:
         self._clause = clause
-        self.unit_of = unit
+        self._unit = unit_of(unit) if unit else None
         """Of those that say none."""
         self._of_parts = of_parts
         """Whether those of parts count."""
@@ -105,7 +105,7 @@ class _Reader:
         if before is None or before.kind != "number":
             # "Size (cm): 60 x 40", "60 W x 40 D in"; elsewhere "in" is a word.
             if len(token.text) > 1 and (token.text != "in" or following.kind in {"other", "end"}):
-                self.unit_of = unit_of(token.text)
+                self._unit = unit_of(token.text)
         elif self._edges and self._edges[-1].unit is None and not self._of_part:
             self._edges[-1].unit = unit_of(token.text)
 
@@ -127,7 +127,7 @@ class _Reader:
         followed = {id(before) for before, edge in pairs if edge.joined}
         for edge in self._edges:
             if edge.way or edge.joined or id(edge) in followed:
-                edge.unit = edge.unit or self.unit_of
+                edge.unit = edge.unit or self._unit
 
 
 def _ways_first(clause: list[Token]) -> bool:

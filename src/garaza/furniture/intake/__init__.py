@@ -1,0 +1,1 @@
+"""From files of any shop to clean products."""
