@@ -36,6 +36,7 @@ _OTHERS = {
 }
 _TABLES = {".csv", ".tsv"}
 _BEGINS_JSON = re.compile(r'(?:\[\s*)?\{\s*"')
+_NO_TEXT = re.compile("[\x00-\x08\x0e-\x1f\ufffd]")
 _WANTED = "A catalogue is CSV, JSON Lines or Parquet."
 
 
@@ -65,7 +66,7 @@ def form_of(path: Path, name: str | None = None) -> Form:
     if not text:
         msg = f"There is nothing in the file. {_WANTED}"
         raise CatalogueFileError(msg)
-    if text.count("\0") + text.count("\ufffd") > len(text) // 4:
+    if len(_NO_TEXT.findall(text)) > len(text) // 4:
         msg = f"The file is no text. {_WANTED}"
         raise CatalogueFileError(msg)
     if text.startswith(("<!DOCTYPE", "<html", "<?xml", "<!doctype")):

@@ -1,7 +1,7 @@
 """Rows of a table with commas, or other signs, between its cells.
 
-A quote that is opened and never closed makes the rest of a file one cell. So a row that isn't well-formed is looked at
-again: where one of its lines is a row in itself, the quote before was a mistake, and only its own line suffers.
+A quote that is opened and never closed makes all that follows one cell. So a row of several lines is looked at again:
+where one of them is a row in itself, the quote before was a mistake, and only its own line suffers.
 """
 
 from __future__ import annotations
@@ -19,6 +19,8 @@ MAX_CELL_LETTERS = 1 << 20
 _DELIMITERS = ",\t;|"
 _SAID_DELIMITER = re.compile(r"sep=(.)\r?\n?\Z")
 _KNOWN_BY = re.compile(r"[A-Za-z0-9_-]{1,32}")
+_TELLING = 4
+"""Columns, from which on no line within a cell looks like a row by chance."""
 _LONG = f"it is longer than {MAX_CELL_LETTERS >> 20} million letters"
 
 
@@ -34,8 +36,9 @@ class Table:
         self._row: list[str] = []
         """Lines of the row that is being read."""
         self.delimiter = ","
-        self.names: tuple[str, ...] = self._read_names()
-        self._places = [at for at, name in enumerate(self.names) if name and self.names.index(name) == at]
+        self.names: tuple[str, ...] = ()
+        names = self.names = self._read_names()
+        self._places = [at for at, name in enumerate(names) if name and names.index(name) == at]
 
     def rows(self, skip: int, known_by: str | None) -> Iterator[tuple[int, FileRow | Note]]:
         """All after so many; those that are blank aren't any.
@@ -82,8 +85,11 @@ class Table:
             reader = csv.reader(self._feed(), delimiter=self.delimiter, strict=True)
             try:
                 for cells in reader:
-                    self._row.clear()
-                    yield cells
+                    row, self._row = self._row, []
+                    if len(row) > 1 and len(self.names) >= _TELLING and self._any_row(row[1:], place, begun=False):
+                        yield self._mended(row, place)
+                    else:
+                        yield cells
             except (csv.Error, LongLineError):
                 # What was read so far is all in `_row`; a reader that has failed is of no more use.
                 row, self._row = self._row, []
@@ -95,7 +101,7 @@ class Table:
         """A row that isn't well-formed, as well as it can be read."""
         others = row[1:]
         too_long = sum(map(len, row)) > MAX_CELL_LETTERS
-        if others and (too_long or self._any_row(others, place)):
+        if others and (too_long or self._any_row(others, place, begun=True)):
             self._again.extendleft(reversed(others))
             row = row[:1]
         if not row:
@@ -105,11 +111,20 @@ class Table:
         except csv.Error:
             return note("refused", "row", _LONG)
 
-    def _any_row(self, lines: list[str], place: int | None) -> bool:
-        if place is None or len(self.names) < 2:
+    def _any_row(self, lines: list[str], place: int | None, *, begun: bool) -> bool:
+        """Whether one of them is a row in itself, or, with `begun`, the beginning of one that goes on."""
+        return place is not None and any(self._is_row(line, place, begun=begun) for line in lines)
+
+    def _is_row(self, line: str, place: int, *, begun: bool) -> bool:
+        cells = _split(line, self.delimiter)
+        if len(cells) < 2 or len(cells) <= place or not _KNOWN_BY.fullmatch(cells[place].strip()):
             return False
-        rows = (cells for line in lines if len(cells := _split(line, self.delimiter)) == len(self.names))
-        return any(_KNOWN_BY.fullmatch(cells[place].strip()) for cells in rows)
+        return len(cells) == len(self.names) or (begun and len(cells) < len(self.names) and self._is_open(line))
+
+    def _is_open(self, line: str) -> bool:
+        """Whether its last cell goes on in the next line."""
+        last = re.compile(rf'(?:^|{re.escape(self.delimiter)})"(?:[^"]|"")*\Z')
+        return last.search(line) is not None
 
     def _made(self, cells: list[str]) -> FileRow:
         notes: tuple[Note, ...] = ()
