@@ -45,7 +45,7 @@ def read(tmp_path):
 
 
 def asins(rows):
-    return [row["asin"] for _, row in rows if isinstance(row, FileRow)]
+    return [row["asin"] for _, row in rows if isinstance(row, FileRow) and "asin" in row]
 
 
 JSON_ROWS = [dict(zip(NAMES, row, strict=True)) for row in GOOD]
