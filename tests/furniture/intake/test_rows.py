@@ -233,6 +233,31 @@ def test_lists_may_be_those_of_numpy():
 
 
 @pytest.mark.parametrize(
+    ("value", "names"),
+    [
+        ("Home &amp; Kitchen &gt; Chairs", ("Home & Kitchen", "Chairs")),
+        ("['Home &amp; Kitchen', 'Sofas / Couches', 'A > B']", ("Home & Kitchen", "Sofas / Couches", "A > B")),
+        (["Home &amp; Kitchen"], ("Home & Kitchen",)),
+        ("Tables, Chairs & Sets", ("Tables, Chairs & Sets",)),
+    ],
+)
+def test_signs_within_names_part_nothing(value, names):
+    assert product_of(categories=value).categories == names
+
+
+def test_entities_part_no_address_and_no_bullet():
+    product = product_of(
+        images="https://a.example/1.jpg?x=1&amp;y=2|https://a.example/2.jpg",
+        about="Soft &amp; deep • For 2&#39;s",
+        specifications="Fill: down &amp; foam; Seats: 2",
+    )
+
+    assert product.images == ("https://a.example/1.jpg?x=1&y=2", "https://a.example/2.jpg")
+    assert product.about == ("Soft & deep", "For 2's")
+    assert product.specifications == {"Fill": "down & foam", "Seats": "2"}
+
+
+@pytest.mark.parametrize(
     "value",
     [
         "{'Colour': 'Black', 'Seats': '2'}",
@@ -319,8 +344,9 @@ def test_edges_have_columns_of_their_own():
     assert product.weight_kg == 4.536
 
 
-def test_the_name_of_a_column_says_the_order_and_the_unit():
-    product = product_of(item_dimensions_WxDxH_cm="60 x 40 x 75")
+@pytest.mark.parametrize("name", ["item_dimensions_DxWxH_cm", "Item Dimensions  D x W x H (cm)", "dimensions_dwh_cm"])
+def test_the_name_of_a_column_says_the_order_and_the_unit(name):
+    product = product_of(**{name: "40 x 60 x 75"})
 
     assert (product.width_cm, product.depth_cm, product.height_cm) == (60, 40, 75)
 

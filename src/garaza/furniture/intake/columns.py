@@ -47,9 +47,9 @@ _NAMES = {
 _UNIT = r"(?P<unit>cm|mm|m|in|inch|inches|ft|feet)?"
 _WHOSE = r"(?:item|product|assembled|assembledproduct|overall|total|net)?"
 _PATTERNS = {
-    "dimensions": rf"{_WHOSE}(?:dimensions?|measurements?)(?P<order>[lwdh]x[lwdh](?:x[lwdh])?)?{_UNIT}",
+    "dimensions": rf"{_WHOSE}(?:dimensions?|measurements?)(?P<order>[lwdh]x?[lwdh](?:x?[lwdh])?)?{_UNIT}",
     "package_dimensions": rf"(?:package|packaged|packaging|shipping|box|carton)(?:item|product)?(?:dimensions?|size)"
-    rf"(?P<order>[lwdh]x[lwdh](?:x[lwdh])?)?{_UNIT}",
+    rf"(?P<order>[lwdh]x?[lwdh](?:x?[lwdh])?)?{_UNIT}",
     "width": rf"{_WHOSE}width{_UNIT}",
     "depth": rf"{_WHOSE}depth{_UNIT}",
     "height": rf"{_WHOSE}height{_UNIT}",
@@ -95,7 +95,11 @@ def field_of(name: str) -> tuple[str, Column, int] | None:
     for field, pattern in _COMPILED.items():
         if found := pattern.fullmatch(plain):
             said = found.groupdict()
-            return field, Column(name, said.get("unit"), said.get("order") or ""), 0 if said.get("unit") else 1
+            return (
+                field,
+                Column(name, said.get("unit"), "x".join((said.get("order") or "").replace("x", ""))),
+                0 if said.get("unit") else 1,
+            )
     return None
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -214,7 +215,8 @@ class _Row:
             entries = list(first)
         names: dict[str, str] = {}
         for entry in entries:
-            for part in _split_path(raw_text(entry)):
+            # A list of one may be a whole path; of several each is a name, whatever signs it has.
+            for part in _split_path(raw_text(entry)) if len(entries) == 1 else (raw_text(entry),):
                 name = self.cells.clean("categories", part, MAX_CATEGORY_LETTERS)
                 if name and key_of(name):
                     names.setdefault(key_of(name), name)
@@ -308,14 +310,14 @@ def _address(value: object) -> str | None:
 def _split_path(text: str) -> Iterable[str]:
     if has_html(text):
         return [text]
-    text = text.replace("&gt;", ">").replace("&#62;", ">")
+    text = html.unescape(text)
     sign = next((sign for sign in _PATH_SIGNS if sign in text), None)
     return [text] if sign is None else text.split(sign)
 
 
 def _split_bullets(text: str) -> Iterable[str]:
-    return _BULLET.split(lines_of_html(text))
+    return _BULLET.split(html.unescape(lines_of_html(text)))
 
 
 def _split_addresses(text: str) -> Iterable[str]:
-    return _BETWEEN_ADDRESSES.split(text.strip())
+    return _BETWEEN_ADDRESSES.split(text.replace("&amp;", "&").strip())

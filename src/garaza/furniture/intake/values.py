@@ -221,7 +221,7 @@ def table_of(value: object) -> dict[str, str]:
             return {}
         value = plain(parsed(text))
         if value is None:
-            value = re.split(r"[|;\n]", lines_of_html(_torn(text)))
+            value = re.split(r"[|;\n]", html.unescape(lines_of_html(_torn(text))))
     if isinstance(value, Mapping):
         found = [(line_of(key), line_of(one)) for key, one in list(value.items())[:_MAX_ENTRIES]]
     elif isinstance(value, (list, tuple)):
