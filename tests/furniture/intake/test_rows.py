@@ -450,6 +450,22 @@ def test_only_web_addresses_are_kept(given_url, kept):
     assert product_of(images=[given_url]).images == ((kept,) if kept else ())
 
 
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("<p>Soft<br/>and <b>deep</b></p>", "Soft and deep"),
+        ("a<script>var x = '<p>'</script >b<STYLE>p {}</style>c<!-- no -->d", "a b c d"),
+        ("a<script>b", "a b"),
+        ("a<!-- b<!-- c", "a<!-- b<!-- c"),
+        ("1 < 2 and 3 > 2", "1 < 2 and 3 > 2"),
+        ("&lt;b&gt;bold&lt;/b&gt;", "bold"),
+        ("<script>" * 20_000 + "x", "x"),
+    ],
+)
+def test_html_becomes_its_words(text, words):
+    assert product_of(description=text).description == words
+
+
 def test_notes_name_no_secret():
     parsed = parse_row(
         {"asin": "A1", "title": "T", "url": "https://user:hunter2@shop.example/", "image": "ftp://a:hunter2@b"}

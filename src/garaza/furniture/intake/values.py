@@ -32,8 +32,13 @@ _MISSING = frozenset([
     *("[]", "{}", "()", "[none]", "[nan]", "['']"),
 ])  # fmt: skip
 """What stands for nothing."""
-_TAG = re.compile(r"<(?:/?[a-zA-Z][^<>]{0,2000}|!--.{0,5000}?--)>|<!\[CDATA\[|\]\]>", re.DOTALL)
-_UNREAD = re.compile(r"<(script|style)\b.{0,100000}?</\1\s*>", re.IGNORECASE | re.DOTALL)
+_TAG = re.compile(r"<(?:/?[a-zA-Z][^<>]{0,2000}|!-{2}[^<>]{0,2000})>|<!\[CDATA\[|\]\]>")
+_UNREAD = re.compile(r"<(script|style)\b|<!--", re.IGNORECASE)
+_UNREAD_ENDS = {
+    "script": re.compile(r"</script\s*>", re.IGNORECASE),
+    "style": re.compile(r"</style\s*>", re.IGNORECASE),
+    "": re.compile("-->"),
+}
 _ENDS_LINE = re.compile(r"<(?:br|/p|/li|/div|/tr|/h[1-6])\b[^<>]{0,200}>", re.IGNORECASE)
 _NAMES = (
     "value",
@@ -140,8 +145,23 @@ def without_html(text: str) -> str:
     if "&" in text:
         text = html.unescape(text)
     if "<" in text:
-        text = _TAG.sub(" ", _UNREAD.sub(" ", text))
+        text = _TAG.sub(" ", _without_unread(text))
     return mended_line(text)
+
+
+def _without_unread(text: str) -> str:
+    """Without scripts, styles and comments. In one go, whatever is opened and never closed: patterns would look for the
+    end from each beginning anew.
+    """
+    parts, at, endless = [], 0, set()
+    while begin := _UNREAD.search(text, at):
+        kind = (begin[1] or "").lower()
+        end = None if kind in endless else _UNREAD_ENDS[kind].search(text, begin.end())
+        if end is None:
+            endless.add(kind)
+        parts += [text[at : begin.start()], " " if end else begin[0]]
+        at = (end or begin).end()
+    return "".join([*parts, text[at:]])
 
 
 # Lists and tables -----------------------------------------------------------------------------------------------------
