@@ -63,12 +63,13 @@ COLORS: Mapping[str, tuple[str, ...]] = _phrases(
 STATED_COLORS: Mapping[str, tuple[str, ...]] = _phrases(
     """
     black: ebony, onyx, ink, jet, noir, wenge
-    white: snow, pearl, chalk, milk, blanc, ceramic white, marble white
+    white: snow, pearl, chalk, milk, blanc, ceramic white, marble white, natural white
     gray: ash, ash gray, stone, slate, smoke, smoky, steel, cement, concrete, fog, pewter, iron, gris, weathered
         gray
     beige: sand, white oak, white ash, white pine, linen, oat, bone, almond, vanilla, flax, wheat, camel beige,
-        natural linen, stone beige, parchment
-    brown: walnut, espresso, coffee, chocolate, mahogany, oak, camel, cocoa, tobacco, cinnamon, rustic brown,
+        natural linen, natural beige, stone beige, parchment
+    brown: walnut, natural, natural wood, espresso, coffee, chocolate, mahogany, oak, camel, cocoa, tobacco, cinnamon,
+        rustic brown,
         black walnut, red oak, red cedar, hazelnut, teak, acacia, pecan, hickory, sienna, leather brown,
         cappuccino, nutmeg, toffee, rustic oak, brun
     red: wine, cherry, ruby, brick, bordeaux, merlot, rouge, rosso, cranberry
@@ -130,7 +131,8 @@ MATERIALS: Mapping[str, tuple[str, ...]] = _phrases(
         leather, pvc leather, leather substitute, leather alternative, leather look fabric, tech leather,
         technology leather, leather like fabric, leather match
     fabric: fabric, textile, cloth, upholstery fabric, upholstered fabric, tufted fabric, tweed, corduroy, canvas,
-        sherpa, burlap, silk, oxford cloth, faux suede, microsuede, olefin, nylon, herringbone fabric
+        sherpa, burlap, silk, oxford cloth, faux suede, shearling, faux shearling,
+        microsuede, olefin, nylon, herringbone fabric
     velvet: velvet, velour, velveteen
     linen: linen, flax linen, faux linen, linen blend
     cotton: cotton

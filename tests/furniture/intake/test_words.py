@@ -55,6 +55,8 @@ def test_colors_are_found_in_any_text(text, families):
         ("Black Walnut", ["brown"]),
         ("Black, Walnut", ["black", "brown"]),
         ("Coffee", ["brown"]),
+        ("Natural", ["brown"]),
+        ("Natural White", ["white"]),
         ("Rust", ["orange"]),
         ("Clear", ["clear"]),
         ("Sand", ["beige"]),
