@@ -10,11 +10,16 @@ from typing import Any
 
 import numpy as np
 import pytest
+from sqlalchemy import make_url
 
 from garaza.furniture.embedding.port import Vectors
 from garaza.furniture.filters import NO_FILTERS, Filters, Payload, Span
 from garaza.furniture.index.edge import EdgeIndex
+from garaza.furniture.index.pgvector import PgVectorIndex
 from garaza.furniture.index.port import IndexUnavailableError, Point, VectorIndex
+from garaza.kit.database import Database
+from garaza.settings import DatabaseSettings
+from garaza.wiring import pool_options
 
 pytestmark = pytest.mark.anyio
 
@@ -37,17 +42,31 @@ def folder() -> Iterator[Path]:
         yield Path(folder)
 
 
-@pytest.fixture(params=["edge"])
+@pytest.fixture(params=["edge", "pgvector"])
 async def opened(request: pytest.FixtureRequest, folder: Path) -> AsyncIterator[Open]:
     made: list[VectorIndex] = []
+    databases: list[Database] = []
+
+    def edge() -> VectorIndex:
+        return EdgeIndex(folder / "vectors")
+
+    def pgvector() -> VectorIndex:
+        if not databases:
+            url = make_url(request.getfixturevalue("postgres").new_database())
+            databases.append(Database(url, pool_options(DatabaseSettings(), url)))
+        return PgVectorIndex(databases[0])
+
+    kinds: dict[str, Open] = {"edge": edge, "pgvector": pgvector}
 
     def open_() -> VectorIndex:
-        made.append(EdgeIndex(folder / "vectors"))
+        made.append(kinds[request.param]())
         return made[-1]
 
     yield open_
     for index in made:
         await index.close()
+    for database in databases:
+        await database.close()
 
 
 @pytest.fixture
