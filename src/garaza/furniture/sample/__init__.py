@@ -1,0 +1,8 @@
+"""A catalogue of made-up furniture, for as long as nobody has imported one of their own.
+
+Made by `python -m tools.sample_catalogue` in the repository; its brands don't exist.
+"""
+
+from garaza.furniture.sample.catalogue import products
+
+__all__ = ["products"]
