@@ -11,7 +11,7 @@ from tools.sample_catalogue.looks import MATERIALS, SHADES
 from tools.sample_catalogue.models import SEED, Variant, variants
 from tools.sample_catalogue.texts import listing
 
-COUNT = 1296
+COUNT = 1440
 """Of products in the package."""
 
 _NATURAL = {"pine": "beige", "ash": "beige", "beech": "beige", "birch": "beige", "bamboo": "beige", "paper": "beige"}

@@ -239,11 +239,11 @@ class Material:
 
 
 def _wood(family: str, names: tuple[str, ...], hue: str, *sentences: str) -> Material:
-    return Material(tuple(dict.fromkeys(("wood", family))), names, hue, "wood", sentences)
+    return Material((family, "wood"), names, hue, "wood", sentences)
 
 
 def _cloth(family: str, names: tuple[str, ...], hue: str, *sentences: str) -> Material:
-    families = (family,) if family in {"leather", "faux leather", "mesh", "foam"} else ("fabric", family)
+    families = (family,) if family in {"leather", "faux leather", "mesh", "foam"} else (family, "fabric")
     return Material(tuple(dict.fromkeys(families)), names, hue, "fabric", sentences)
 
 
@@ -342,7 +342,7 @@ MATERIALS: dict[str, Material] = {
         ),
     ),
     "mdf": Material(
-        ("wood", "engineered wood"),
+        ("engineered wood", "wood"),
         ("engineered wood", "MDF", "laminated board"),
         "#d9c5a3",
         "wood",
@@ -353,7 +353,7 @@ MATERIALS: dict[str, Material] = {
         ),
     ),
     "steel": Material(
-        ("metal", "steel"),
+        ("steel", "metal"),
         ("powder-coated steel", "steel", "metal"),
         "#44474b",
         "metal",
@@ -364,7 +364,7 @@ MATERIALS: dict[str, Material] = {
         ),
     ),
     "iron": Material(
-        ("metal", "iron"),
+        ("iron", "metal"),
         ("wrought iron", "iron", "cast iron"),
         "#34353a",
         "metal",
@@ -375,14 +375,14 @@ MATERIALS: dict[str, Material] = {
         ),
     ),
     "aluminium": Material(
-        ("metal", "aluminum"),
+        ("aluminum", "metal"),
         ("aluminium", "die-cast aluminium"),
         "#9aa0a6",
         "metal",
         ("Aluminium doesn't rust and hardly weighs anything.", "Cast in one piece, so there is nothing to work loose."),
     ),
     "brass": Material(
-        ("metal", "brass"),
+        ("brass", "metal"),
         ("brass", "brushed brass", "antique brass finish"),
         "#c8a45a",
         "metal",
@@ -404,7 +404,7 @@ MATERIALS: dict[str, Material] = {
         ),
     ),
     "marble": Material(
-        ("stone", "marble"),
+        ("marble", "stone"),
         ("marble", "white marble", "real marble"),
         "#ece9e6",
         "stone",

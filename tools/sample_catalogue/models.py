@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import itertools
 import random
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -114,22 +115,42 @@ class Variant:
     """Whether its listing says next to nothing."""
 
 
+_SOUGHT = {
+    *(
+        "sofa",
+        "sectional",
+        "sofa_bed",
+        "armchair",
+        "dining_chair",
+        "office_chair",
+        "dining_table",
+        "coffee_table",
+        "desk",
+    ),
+    *("bed", "nightstand", "dresser", "bookcase", "shelving_unit", "sideboard", "tv_stand", "floor_lamp", "pendant"),
+    *("rug", "curtains", "cushion"),
+}
+"""Of which shops have more."""
+_RARE = {
+    *("step_stool", "magazine_rack", "wine_rack", "gaming_chair", "changing_table", "deck_box", "folding_table"),
+    *("nesting_tables", "headboard", "laundry_hamper", "wall_hooks", "dog_crate", "pantry_cabinet", "stool", "lounger"),
+}
+
+
 def variants(count: int, seed: str = SEED) -> Iterator[Variant]:
     """The first `count` of an endless row that takes the kinds in turn."""
-    made = 0
     seen: set[str] = set()
-    turn = 0
-    while True:
+    for turn in itertools.count():
         for kind in KINDS:
-            for variant in _model(kind, turn, seed):
-                if variant.asin in seen:
-                    continue
-                seen.add(variant.asin)
-                yield variant
-                made += 1
-                if made == count:
-                    return
-        turn += 1
+            if kind.key in _RARE and turn % 2:
+                continue
+            for number in range(2 if kind.key in _SOUGHT else 1):
+                for variant in _model(kind, 2 * turn + number, seed):
+                    if variant.asin not in seen:
+                        seen.add(variant.asin)
+                        yield variant
+                    if len(seen) == count:
+                        return
 
 
 def _model(kind: Kind, turn: int, seed: str) -> Iterator[Variant]:
