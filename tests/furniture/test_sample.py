@@ -2,28 +2,37 @@
 
 from __future__ import annotations
 
+import asyncio
 import gzip
 import json
 import re
 from collections import Counter
 
+import numpy as np
+import pytest
+
+from garaza.furniture.embedding.models import bundled
+from garaza.furniture.embedding.onnx import OnnxEncoder
 from garaza.furniture.products import MAX_TITLE_LETTERS, TIERS, Product
-from garaza.furniture.sample import products
+from garaza.furniture.sample import products, vectors
 from tools.sample_catalogue.__main__ import PLACE
 from tools.sample_catalogue.generate import COUNT, catalogue
 from tools.sample_catalogue.kinds import KINDS
 from tools.sample_catalogue.packing import rows
 
+pytestmark = pytest.mark.anyio
+
 SAMPLE = list(products())
+MADE = list(catalogue())
 
 
 def test_the_file_in_the_package_is_what_the_generator_makes() -> None:
     lines = gzip.decompress((PLACE / "catalogue.jsonl.gz").read_bytes()).splitlines()
-    assert [json.loads(line) for line in lines] == list(rows(catalogue()))
+    assert [json.loads(line) for line in lines] == list(rows(MADE))
 
 
 def test_products_come_out_as_they_went_in() -> None:
-    assert [product for product, _ in catalogue()] == SAMPLE
+    assert [product for product, _ in MADE] == SAMPLE
 
 
 def test_more_of_it_begins_with_less_of_it() -> None:
@@ -31,7 +40,7 @@ def test_more_of_it_begins_with_less_of_it() -> None:
 
 
 def test_there_is_enough_of_every_kind() -> None:
-    count = Counter(facts.kind for _, facts in catalogue())
+    count = Counter(facts.kind for _, facts in MADE)
     assert len(SAMPLE) == COUNT >= 1200
     assert set(count) == {kind.key for kind in KINDS}
     assert min(count.values()) >= 5
@@ -66,6 +75,20 @@ def test_descriptions_are_not_of_one_mould() -> None:
     assert len(count) > 350
     # Colours and sizes of one model share theirs.
     assert max(count.values()) <= 4
+
+
+async def test_each_has_the_vector_that_the_model_makes_of_it() -> None:
+    model_id, kept = vectors()
+    encoder = OnnxEncoder(bundled(), idle_seconds=60)
+    assert model_id == encoder.model_id
+    assert {product.text_hash for product in SAMPLE} == set(kept)
+    some = SAMPLE[::200]
+    made = await asyncio.to_thread(encoder.documents, [product.text for product in some])
+    await encoder.close()
+    # Weights of 8 bits round a little differently in other company.
+    cosines = [float(kept[product.text_hash].astype("f4") @ one) for product, one in zip(some, made, strict=True)]
+    assert min(cosines) > 0.98
+    assert all(abs(np.linalg.norm(vector.astype("f4")) - 1) < 0.001 for vector in kept.values())
 
 
 def texts(product: Product) -> tuple[str, ...]:

@@ -287,9 +287,7 @@ FEATURES: dict[str, Feature] = {
     ),
     "flip_arms": _feature("with flip-up arms", "Arms away", "Armrests fold up, and it parks under the desk."),
     "footrest": _feature("with footrest", "Feet up", "Feet find a rest of their own.", "A bar to put your soles on."),
-    "footstool": _feature(
-        "with footstool", "Stool included", "A stool in the same fabric comes along and swings with it."
-    ),
+    "footstool": _feature("with footstool", "Stool included", "A matching stool comes along and swings with it."),
     "shelves": _feature(
         "", "Shelf", "An extra board below for baskets.", "Open compartments for what you reach for daily."
     ),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from tools.sample_catalogue import plain
@@ -100,6 +101,15 @@ def _one(noun: str) -> str:
     return noun.partition(",")[0]
 
 
+def _is_plural(noun: str) -> bool:
+    return noun.endswith("s") and not noun.endswith("ss")
+
+
+def _of_number(lines: Sequence[str], noun: str) -> list[str]:
+    """Those that can be said of it; most speak of one."""
+    return [line for line in lines if "{noun}" not in line or not _is_plural(noun)]
+
+
 def _title_case(text: str) -> str:
     words = text.split(" ")
     return " ".join(word if at and word in _SMALL else word[:1].upper() + word[1:] for at, word in enumerate(words))
@@ -137,7 +147,7 @@ def _title(variant: Variant, color: str, material: str, style: str, rng: random.
             f"{variant.name} {one}, {color_part.lower()}",
             f"{brand.name} {variant.name} {can_be} {one}, {material}, {color_part.lower()}",
             f"{one.capitalize()} {variant.name}, {size}, {color_part.lower()}",
-            f"{variant.name}: {style.lower()} {one} {can_with}",
+            f"{variant.name}: {style} {one} {can_with}",
         ),
         "market": (
             f"{brand.name} {style} {noun} {cased_with}, {cased_material} {cased_other} {cased_use}, {color_part}",
@@ -154,7 +164,7 @@ def _title(variant: Variant, color: str, material: str, style: str, rng: random.
         "craft": (
             f"The {variant.name} {noun} in {_title_case(material)}",
             f"{style} {noun} in {_title_case(material)}, {color_part}",
-            f"{variant.name}, a {can_be} {one} of {material}",
+            f"{variant.name}, {'' if _is_plural(one) else 'a'} {can_be} {one} of {material}",
             f"{brand.name} {variant.name} {noun} {_title_case(can_with)} | {color_part}",
         ),
     }[brand.voice]
@@ -225,11 +235,11 @@ def _body(variant: Variant, rng: random.Random, style_told: bool) -> tuple[list[
             if variant.measured
             else []
         ),
-        rng.choice(plain.BOX),
+        rng.choice(_of_number(plain.BOX, _one(variant.noun))),
     ]
     rng.shuffle(extras)
     extras = list(dict.fromkeys(extras))
-    opening, closing = rng.choice(plain.OPENINGS), rng.choice(plain.CLOSINGS)
+    opening, closing = rng.choice(_of_number(plain.OPENINGS, _one(variant.noun))), rng.choice(plain.CLOSINGS)
     told = [bullet(key, line) for key, line in features]
     if shape == "bullets":
         return [styles[0], *lines[:1], *told, *uses, *extras[:2]], ([] if rng.random() < 0.5 else [lines[-1]])

@@ -3,20 +3,35 @@
 from __future__ import annotations
 
 import gzip
+import io
 import json
 from collections.abc import Iterator
 from importlib.resources import files
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from garaza.furniture.products import Product
 
 CATALOGUE = "catalogue.jsonl.gz"
+VECTORS = "vectors.npz"
 
 
 def products() -> Iterator[Product]:
     """All of them, always in the same order."""
     for row in _rows():
         yield _product(row["product"])
+
+
+def vectors() -> tuple[str, dict[bytes, NDArray[np.float16]]]:
+    """What the model that comes along makes of their texts: its id, and a vector for each `text_hash`.
+
+    Each is float16 [dimensions], of unit length, and a view of one array.
+    """
+    with np.load(io.BytesIO(_read(VECTORS)), allow_pickle=False) as kept:
+        model_id, hashes, matrix = str(kept["model_id"]), kept["hashes"], kept["vectors"]
+    return model_id, {bytes(each): vector for each, vector in zip(hashes, matrix, strict=True)}
 
 
 def _rows() -> Iterator[dict[str, Any]]:
