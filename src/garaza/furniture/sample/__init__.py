@@ -3,6 +3,6 @@
 Made by `python -m tools.sample_catalogue` in the repository; its brands don't exist.
 """
 
-from garaza.furniture.sample.catalogue import products, vectors
+from garaza.furniture.sample.catalogue import picture, products, vectors
 
-__all__ = ["products", "vectors"]
+__all__ = ["picture", "products", "vectors"]

@@ -6,12 +6,14 @@ import gzip
 import io
 import json
 from collections.abc import Iterator
+from functools import cache
 from importlib.resources import files
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from garaza.furniture.drawings import Look, draw
 from garaza.furniture.products import Product
 
 CATALOGUE = "catalogue.jsonl.gz"
@@ -34,6 +36,18 @@ def vectors() -> tuple[str, dict[bytes, NDArray[np.float16]]]:
     return model_id, {bytes(each): vector for each, vector in zip(hashes, matrix, strict=True)}
 
 
+def picture(asin: str) -> str | None:
+    """An SVG of a product of the sample; None: it has no such product."""
+    found = _looks().get(asin)
+    return draw(*found) if found else None
+
+
+@cache
+def _looks() -> dict[str, tuple[Look, str]]:
+    """Only what is drawn: texts needn't stay in memory for it."""
+    return {row["product"]["asin"]: (_look(row["look"]), row["product"]["title"]) for row in _rows()}
+
+
 def _rows() -> Iterator[dict[str, Any]]:
     for line in gzip.decompress(_read(CATALOGUE)).splitlines():
         yield json.loads(line)
@@ -42,6 +56,10 @@ def _rows() -> Iterator[dict[str, Any]]:
 def _product(data: dict[str, Any]) -> Product:
     tuples: dict[str, Any] = {name: tuple(value) for name, value in data.items() if isinstance(value, list)}
     return Product(**data | tuples)
+
+
+def _look(data: dict[str, Any]) -> Look:
+    return Look(**data | {"features": tuple(data["features"])})
 
 
 def _read(name: str) -> bytes:
