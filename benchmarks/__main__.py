@@ -36,6 +36,7 @@ from benchmarks import (
     monitoring,
     pool,
     reconstruction,
+    relevance,
     response_size,
     stack,
     storage,
@@ -64,6 +65,7 @@ BENCHMARKS: dict[str, Callable[..., Report]] = {
     "pool": pool.run,
     "accounts": accounts.run,
     "monitoring": monitoring.run,
+    "relevance": relevance.run,
     "reconstruction": reconstruction.run,
 }
 NOT_QUICK = {"reconstruction"}
@@ -110,13 +112,14 @@ def _one(name: str, console: Console, *, quick: bool) -> dict[str, Any]:
         "load_average_before": load_before,
         "load_average_after": load_average(),
     }
-    _print(name, report, around, console)
+    caption = "took {seconds} s; load average {load_average_before} before, {load_average_after} after".format(**around)
+    print_report(name, report, console, caption)
     rows = [{**asdict(row), "ratio": row.ratio} for row in report.rows]
     return {**asdict(report), "rows": rows, **around}
 
 
-def _print(name: str, report: Report, around: dict[str, float], console: Console) -> None:
-    caption = "took {seconds} s; load average {load_average_before} before, {load_average_after} after".format(**around)
+def print_report(name: str, report: Report, console: Console, caption: str = "") -> None:
+    """Its tables, its promises, and whether they were kept."""
     console.print(f"\n[bold]{name}[/]: {report.measured}", highlight=False)
     table = Table(caption=caption, caption_justify="left")
     table.add_column("what is measured")
