@@ -554,6 +554,10 @@ class FurnitureSettings(BaseModel):
     """Whether products of the country of who asks, and of its region, come a little earlier."""
     sponsor_boost: bool = True
     """Whether sponsored products do."""
+    fetch_pictures: bool = True
+    """Whether pictures of products that are elsewhere are fetched when somebody wants to see them."""
+    picture_cache_bytes: Annotated[int, Field(ge=1 << 20, le=1 << 40)] = 500 << 20
+    """Of such pictures that are kept, made small: some 50 KB each."""
     max_import_bytes: Annotated[int, Field(ge=1 << 10, le=1 << 40)] = 2 << 30
     search_seconds: Annotated[float, Field(ge=0, le=86400)] = 3600
     """How long what was found is remembered; another catalogue is another question anyhow."""

@@ -195,7 +195,12 @@ QUESTIONS = (
     _material("natural latex mattress", kind("mattress"), made("latex"), None),
     _material("paper lamp", LAMPS, made("paper")),
     _material("metal plant stand", kind("plant_stand"), mostly("steel", "iron", "brass")),
-    _material("fluffy teddy chair", SEATS | kind("ottoman", "bean_bag"), made("sherpa", "boucle")),
+    _material(
+        "fluffy teddy chair",
+        SEATS | kind("ottoman", "bean_bag"),
+        made("sherpa", "boucle"),
+        kind("dining_chair", "bar_stool", "office_chair") & made("sherpa", "boucle"),
+    ),
     _material(
         "corduroy couch", SOFAS, mostly("corduroy"), SEATS & mostly("corduroy") | kind("bean_bag") & mostly("corduroy")
     ),
