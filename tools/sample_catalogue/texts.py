@@ -136,8 +136,9 @@ def _title(variant: Variant, color: str, material: str, style: str, rng: random.
     can_with = next((short for short in can if short.startswith(("with", "on"))), "")
     can_be = next((short for short in can if not short.startswith(("with", "on"))), "")
     use = next((USES[key].short for key in sorted(facts.uses) if USES[key].short.startswith("for")), "")
-    if any(word in noun.lower() for word in can_with.split()[1:]):
-        can_with = ""
+    # Nobody sells a folding folding table, or a chest of drawers with drawers.
+    can_with = "" if any(word in noun.lower() for word in can_with.split()[1:]) else can_with
+    can_be = "" if any(word in f"{noun} {other}".lower() for word in can_be.split()) else can_be
     cased_with, cased_be, cased_use = _title_case(can_with), _title_case(can_be), _title_case(use)
     cased_material, cased_other = _title_case(material), _title_case(other)
     color_part = color or material.capitalize()

@@ -61,7 +61,7 @@ QUESTIONS = (
         "japanese inspired low bed",
         kind("bed"),
         style("japandi"),
-        kind("nightstand", "headboard", "dresser") & style("japandi"),
+        kind("nightstand", "headboard", "dresser", "daybed") & style("japandi"),
     ),
     _style("wabi sabi coffee table", kind("coffee_table"), style("japandi"), TABLES & style("japandi")),
     _style("art deco armchair", kind("armchair"), style("art_deco"), (SEATS | SOFAS) & style("art_deco")),

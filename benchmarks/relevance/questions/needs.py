@@ -81,7 +81,7 @@ QUESTIONS = (
         "desk for a school child",
         kind("kids_table"),
         kind("desk") & use("students") | has("desk_below"),
-        kind("desk") & width(most=125),
+        kind("desk", "standing_desk"),
     ),
     _use(
         "where to keep my vinyl collection",
@@ -93,7 +93,7 @@ QUESTIONS = (
         "entry hall furniture to take off shoes",
         kind("bench") & (use("entryway") | has("shoe_shelf")),
         kind("bench", "shoe_rack") | kind("coat_stand") & size("bench"),
-        use("entryway"),
+        use("entryway") | kind("coat_stand"),
     ),
     _use(
         "storage for a narrow corridor",
@@ -191,7 +191,7 @@ QUESTIONS = (
         "sewing and craft table",
         use("hobby") & kind("desk", "dining_table", "folding_table", "kids_table"),
         kind("folding_table", "desk"),
-        use("hobby"),
+        use("hobby") | kind("dining_table"),
     ),
     _use(
         "office chair for a tall man",

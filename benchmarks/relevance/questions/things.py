@@ -149,7 +149,7 @@ QUESTIONS = (
         brand("Sundelune")
         & kind("outdoor_set", "bistro_set", "outdoor_dining", "lounger", "hanging_chair", "deck_box"),
         brand("Sundelune"),
-        use("garden"),
+        use("garden") | kind("outdoor_set", "bistro_set", "outdoor_dining", "lounger", "hanging_chair"),
     ),
     _brand(
         "Greywether throws and cushions",
@@ -194,7 +194,7 @@ QUESTIONS = (
         "Ironmoor shelves",
         brand("Ironmoor & Sons") & kind("bookcase", "shelving_unit", "wall_shelf"),
         brand("Ironmoor & Sons") & kind("sideboard", "tv_stand", "display_cabinet"),
-        brand("Ironmoor & Sons"),
+        brand("Ironmoor & Sons") | kind("bookcase", "shelving_unit", "wall_shelf"),
     ),
     _brand(
         "okaloume rug",
