@@ -9,8 +9,11 @@ from xml.etree import ElementTree as ET
 import pytest
 
 from garaza.furniture.drawings import Look, draw
+from garaza.furniture.drawings.guessing import look_of
+from garaza.furniture.products import Product
 from garaza.furniture.sample import picture, products
 from garaza.furniture.sample.catalogue import _looks
+from tools.sample_catalogue.generate import catalogue
 from tools.sample_catalogue.kinds import KINDS
 
 SAMPLE = list(products())
@@ -85,3 +88,25 @@ def test_colours_sizes_and_legs_are_seen() -> None:
 def test_who_is_not_in_the_sample_has_no_picture() -> None:
     assert picture("GZ00000000") is None
     assert set(_looks()) == {product.asin for product in SAMPLE}
+
+
+def test_most_products_are_known_by_what_they_are_called() -> None:
+    known = sum(look_of(product).kind == facts.kind for product, facts in catalogue())
+    assert known > 0.93 * len(SAMPLE)
+
+
+@pytest.mark.parametrize(
+    "product",
+    [
+        Product(asin="X", title="???"),
+        Product(asin="X", title="Floor lamp", height_cm=1e9, width_cm=1e-9),
+        Product(asin="X", title="Area rug", depth_cm=0.0001, width_cm=1e9, colors=("plaid",), materials=("cheese",)),
+        Product(asin="X", title="Sofa", categories=("Sofas",) * 50, width_cm=0.001, height_cm=300),
+        Product(asin="X", title="Shelf", width_cm=400, height_cm=0.2),
+    ],
+)  # fmt: skip
+def test_whatever_a_catalogue_says_there_is_a_picture(product: Product) -> None:
+    svg = draw(look_of(product), product.title)
+    assert ET.fromstring(svg).findtext(f"{SVG}title") == product.title
+    assert not re.search(r"nan|inf\b|e[+-]\d", svg)
+    assert len(svg) < 20_000
