@@ -234,9 +234,10 @@ def bookcase(c: Canvas) -> None:
         c.rect(c.x + 3, level - 4, c.w - 6, 6)
     if {"doors", "glass_doors"} & set(c.look.features):
         fill = GLASS if "glass_doors" in c.look.features else ""
-        y = c.y + c.h - 6 - each * 1.5
+        tall = each * (2 if rows > 3 else 1)
+        y = c.y + c.h - 8 - tall
         for at, left in ((5, True), (c.w / 2, False)):
-            _door(c, c.x + at, y, c.w / 2 - 5, each * 1.5 - 2, left=left, fill=fill)
+            _door(c, c.x + at, y, c.w / 2 - 5, tall - 2, left=left, fill=fill)
 
 
 def shelving(c: Canvas) -> None:

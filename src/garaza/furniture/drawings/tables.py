@@ -176,7 +176,7 @@ def kids_table(c: Canvas) -> None:
 
 def bistro_set(c: Canvas) -> None:
     """A round table between two folding chairs."""
-    tone = c.accent if c.look.sort != "metal" else c.dark
+    tone = c.ink if c.look.sort == "weave" else c.dark
     seat, top = c.base - c.h * 0.6, c.base - c.h * 1.14
     for outer, way in ((c.x + c.w * 0.02, 1), (c.x + c.w * 0.98, -1)):
         inner = outer + way * c.w * 0.22
