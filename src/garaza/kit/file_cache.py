@@ -41,7 +41,8 @@ class FileCache:
                 os.utime(path)
         except OSError:
             return None
-        return content
+        # What was written just before the power went may have a name and no content.
+        return content or None
 
     def put(self, key: str, content: bytes) -> None:
         """Keep it, whole or not at all; at the expense of others."""
