@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+# Most tests need no catalogue, and making one ready takes each service seconds.
+os.environ.setdefault("GARAZA_FURNITURE__SAMPLE", "false")
 ROOT = Path(__file__).resolve().parent.parent
 # `tools` renders the sequences with exact truth that tests reconstruct; it is no part of the package.
 sys.path.insert(0, str(ROOT))

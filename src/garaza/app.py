@@ -18,6 +18,7 @@ from garaza.compressing import add_compression
 from garaza.departures.routes import make_router as departure_routes
 from garaza.errors import PROBLEM_RESPONSES, UnexpectedErrors, add_handlers
 from garaza.furniture.importing.routes import make_router as import_routes
+from garaza.furniture.routes import make_router as furniture_routes
 from garaza.health import make_router as health_routes
 from garaza.jobs.models import Job
 from garaza.jobs.queue import Dispatcher
@@ -134,6 +135,7 @@ def _api(parts: Parts, services: Services) -> list[APIRouter]:
         room_routes(services.rooms, services.shares, parts.database, parts.blobs, services.removal.remove_room),
         make_shared_router(services.shares, parts.blobs),
         admin_routes(services.admin, parts.clock),
+        *([furniture_routes(services.furniture.service)] if parts.settings.furniture.enabled else []),
         import_routes(services.importing.service, services.importing.uploads),
         stream_routes(live.service, live.ways, live.tickets, parts.settings.live.stream_seconds),
     ]
@@ -186,6 +188,9 @@ def _make_lifespan(
             ending.push_async_callback(services.housekeeping.stop)
             services.importing.runner.start()
             ending.push_async_callback(services.importing.runner.stop)
+            if parts.settings.furniture.enabled:
+                services.furniture.shelf.start()
+                ending.push_async_callback(services.furniture.stop)
             if parts.settings.webhooks.enabled:
                 services.deliverer.start()
                 ending.push_async_callback(services.deliverer.stop)

@@ -12,6 +12,7 @@ from garaza.admin.memory import memory_of
 from garaza.admin.service import AdminService
 from garaza.departures.service import Departures
 from garaza.furniture.importing.making import Importing, make_importing
+from garaza.furniture.making import Furniture, make_furniture
 from garaza.housekeeping.leftovers import Leftovers
 from garaza.housekeeping.lost_files import LostFiles
 from garaza.housekeeping.pressure import Pressure
@@ -56,6 +57,7 @@ class Services:
     live: Live
     deliverer: Deliverer
     importing: Importing
+    furniture: Furniture
 
 
 def _resident_bytes(pid: int | None) -> int | None:
@@ -164,4 +166,5 @@ def make_services(parts: Parts, worker_pid: Callable[[], int | None] | None = No
         live=live,
         deliverer=Deliverer(database, parts.webhooks, keys, settings.webhooks, clock),
         importing=importing,
+        furniture=make_furniture(settings, database, data, importing.service, caching, clock),
     )

@@ -63,6 +63,7 @@ _UPLOAD = Call(Rate.UPLOAD, Time.NONE, Place.TRANSFERS)
 _FILE = Call(Rate.ASSETS, Time.NONE, Place.TRANSFERS)
 _AUTH = Call(Rate.AUTH, Time.GENERAL, Place.REQUESTS)
 _POLLING = Call(Rate.POLLING, Time.GENERAL, Place.REQUESTS)
+_SEARCH = Call(Rate.SEARCH, Time.GENERAL, Place.REQUESTS)
 # These have places of their own.
 _LIVE = Call(Rate.POLLING, Time.NONE, Place.NONE)
 _HEAVY = Call(Rate.GENERAL, Time.HEAVY, Place.HEAVY)
@@ -104,7 +105,10 @@ TABLE: tuple[tuple[str, str, Call], ...] = (
     ("WEBSOCKET", "/ws/{}", _LIVE),
     ("GET", "/api/events", _LIVE),
     ("POST", "/api/live/ticket", _POLLING),
-    ("POST", "/api/furniture/search", Call(Rate.SEARCH, Time.GENERAL, Place.REQUESTS)),
+    ("GET HEAD POST", "/api/furniture/search", _SEARCH),
+    (_READ, "/api/furniture/similar/{}", _SEARCH),
+    (_READ, "/api/furniture/suggest", _POLLING),
+    (_READ, "/api/furniture/pictures/**", _FILE),
     # Much work.
     ("POST", "/api/process/{}", _LONG),
     # Depth inside it has places of its own: see `scans.frames`.

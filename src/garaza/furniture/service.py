@@ -1,0 +1,227 @@
+"""Finding furniture, and looking at it. Answers are finished JSON: they are kept as they are sent."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
+
+from garaza.errors import GarazaError, not_found
+from garaza.furniture.bodies import product_answer, product_body, results_of, search_answer
+from garaza.furniture.kept import Answers, Body
+from garaza.furniture.places import country_name
+from garaza.furniture.products import MAX_ASIN_LETTERS, Product, key_of
+from garaza.furniture.repository import CatalogueRepository
+from garaza.furniture.runtime import Shelf
+from garaza.furniture.schemas import (
+    BrandAnswer,
+    CategoryAnswer,
+    CountedBody,
+    FiltersAnswer,
+    FurnitureHealth,
+    ProductsAnswer,
+    SimilarAnswer,
+    StatsAnswer,
+    SuggestAnswer,
+    SuggestionBody,
+)
+from garaza.furniture.search.asked import Asked
+from garaza.furniture.search.found import Found
+from garaza.kit.answers import Answer
+from garaza.kit.cache.cache import Cache
+from garaza.kit.database import Database
+from garaza.settings import FurnitureSettings
+
+_MOST_BRANDS = 1000
+
+
+class FurnitureService:
+    """See the module. It opens its own transactions, as most answers need none.
+
+    Raises:
+        ShelfNotReadyError: by each of its questions, while no version is served.
+    """
+
+    def __init__(self, settings: FurnitureSettings, database: Database, shelf: Shelf, cache: Cache | None) -> None:
+        self._settings = settings
+        self._database = database
+        self._shelf = shelf
+        shared = database.dialect != "sqlite"
+
+        def answers(name: str, seconds: float) -> Answers:
+            return Answers(cache, name, seconds, lambda: shelf.version, shared=shared)
+
+        self._searches = answers("furniture_search", settings.search_seconds)
+        self._lookups = answers("furniture", settings.product_seconds)
+
+    async def search(self, query: str, asked: Asked) -> bytes:
+        """See `SearchAnswer`."""
+        asked = replace(asked, country_boost=self._settings.country_boost, sponsor_boost=self._settings.sponsor_boost)
+
+        async def make() -> Body:
+            found = await self._shelf.search(asked)
+            answer = search_answer(query, asked, found, await self._products(found))
+            return Body(_json(answer), found.semantic)
+
+        return await self._kept(self._searches, (query, asked), make)
+
+    async def similar(self, asin: str, limit: int) -> bytes:
+        """See `SimilarAnswer`.
+
+        Raises:
+            GarazaError: 404.
+        """
+        asin = _asin(asin)
+
+        async def make() -> Body | None:
+            found = await self._shelf.similar(asin, Asked(limit=limit, facets=False, country_boost=False))
+            if found is None:
+                return None
+            results = results_of(found, await self._products(found))
+            return Body(_json(SimilarAnswer(asin=asin, results=results, count=len(results))), found.semantic)
+
+        return await self._kept(self._searches, ("similar", asin, limit), make)
+
+    def suggest(self, text: str, limit: int) -> SuggestAnswer:
+        """How a text may go on."""
+        found = self._shelf.suggest(text, limit)
+        return SuggestAnswer(suggestions=[SuggestionBody(text=s.text, kind=s.kind, count=s.count) for s in found])
+
+    async def product(self, asin: str) -> bytes:
+        """See `ProductAnswer`.
+
+        Raises:
+            GarazaError: 404.
+        """
+        asin = _asin(asin)
+
+        async def make() -> Body | None:
+            found = (await self._by_asins([asin])).get(asin)
+            return None if found is None else Body(_json(product_answer(found)))
+
+        return await self._kept(self._lookups, ("product", asin), make)
+
+    async def products(self, asins: list[str]) -> ProductsAnswer:
+        """Those of many that there are, in one query."""
+        wanted = list(dict.fromkeys(asin.strip().upper() for asin in asins))
+        found = await self._by_asins(wanted)
+        bodies = [product_body(found[asin]) for asin in wanted if asin in found]
+        return ProductsAnswer(products=bodies, count=len(bodies))
+
+    async def brand(self, name: str, limit: int, page: int) -> bytes:
+        """See `BrandAnswer`. A brand that there isn't has no products."""
+        key = key_of(name)
+
+        async def make() -> Body:
+            version = self._version()
+            async with self._database.read() as session:
+                catalogue = CatalogueRepository(session)
+                found = await catalogue.of_brand(version, key, limit, (page - 1) * limit)
+                total = await catalogue.count_of_brand(version, key)
+            bodies = [product_body(product) for _, product in found]
+            shown = found[0][1].brand if found else None
+            answer = BrandAnswer(brand=shown or name, products=bodies, count=len(bodies), total=total, page=page)
+            return Body(_json(answer))
+
+        return await self._kept(self._lookups, ("brand", key, "" if name == key else name, limit, page), make)
+
+    async def category(self, name: str, limit: int, page: int) -> bytes:
+        """See `CategoryAnswer`: the category of this name, or those whose names begin with it."""
+        key = key_of(name)
+
+        async def make() -> Body:
+            version = self._version()
+            async with self._database.read() as session:
+                catalogue = CatalogueRepository(session)
+                keys = await catalogue.categories_like(version, key)
+                found = await catalogue.of_category(version, keys, limit, (page - 1) * limit)
+                total = await catalogue.count_of_category(version, keys)
+            bodies = [product_body(product) for _, product in found]
+            answer = CategoryAnswer(category=name, products=bodies, count=len(bodies), total=total, page=page)
+            return Body(_json(answer))
+
+        return await self._kept(self._lookups, ("category", name, limit, page), make)
+
+    async def stats(self) -> bytes:
+        """See `StatsAnswer`."""
+
+        async def make() -> Body:
+            version = self._version()
+            async with self._database.read() as session:
+                found = await CatalogueRepository(session).stats(version)
+            answer = StatsAnswer(
+                total_products=found.total_products,
+                unique_brands=found.unique_brands,
+                unique_categories=found.unique_categories,
+                products_with_price=found.products_with_price,
+                products_in_stock=found.products_in_stock,
+            )
+            return Body(_json(answer))
+
+        return await self._kept(self._lookups, "stats", make)
+
+    async def filters(self) -> bytes:
+        """See `FiltersAnswer`."""
+
+        async def make() -> Body:
+            version = self._version()
+            async with self._database.read() as session:
+                catalogue = CatalogueRepository(session)
+                brands, countries = await catalogue.brands(version, _MOST_BRANDS), await catalogue.countries(version)
+            answer = FiltersAnswer(
+                brands=[CountedBody(name=one.name, count=one.count, key=one.key) for one in brands],
+                countries=[CountedBody(name=country_name(one.key), count=one.count, key=one.key) for one in countries],
+            )
+            return Body(_json(answer))
+
+        return await self._kept(self._lookups, "filters", make)
+
+    def health(self) -> FurnitureHealth:
+        """At this moment."""
+        state = self._shelf.state
+        return FurnitureHealth(
+            status="ok" if state.state == "ready" else state.state,
+            initialized=state.state == "ready",
+            semantic=state.semantic,
+            catalogue_version=state.version,
+            products=state.products,
+        )
+
+    # ----------------------------------------------------------------------------------------------------------------
+
+    def _version(self) -> int:
+        return self._shelf.snapshot.version
+
+    async def _kept(self, answers: Answers, question: object, make: Callable[[], Awaitable[Body | None]]) -> bytes:
+        self._version()
+        body = await answers.get(question, make)
+        if body is None:
+            raise not_found("product")
+        return body.content
+
+    async def _products(self, found: Found) -> dict[int, Product]:
+        if not found.hits:
+            return {}
+        async with self._database.read() as session:
+            return await CatalogueRepository(session).by_ids(found.version, [hit.id for hit in found.hits])
+
+    async def _by_asins(self, asins: list[str]) -> dict[str, Product]:
+        version = self._version()
+        async with self._database.read() as session:
+            found = await CatalogueRepository(session).by_asins(version, asins)
+        return {asin: product for asin, (_, product) in found.items()}
+
+
+def _asin(text: str) -> str:
+    asin = text.strip().upper()
+    if not asin.isascii() or not asin.isprintable() or len(asin) > MAX_ASIN_LETTERS:
+        raise not_found("product")
+    return asin
+
+
+def _json(answer: Answer) -> bytes:
+    return answer.model_dump_json().encode()
+
+
+def too_many(most: int) -> GarazaError:
+    """More than one call gives."""
+    return GarazaError(422, "too_many_asins", f"Ask for {most} products at most at a time.")
