@@ -294,4 +294,66 @@ ADMIN = [
     Call("GET", "/api/admin/users", "admin", "object", query={"plan": PLAN, "is_active": FLAG, "page": COUNT}),
 ]
 
-CALLS = [*ACCOUNTS, *PROFILE, *SCANS, *ROOMS, *ADMIN]
+# Furniture -------------------------------------------------------------------------------------------------------
+
+PRODUCT = {
+    "title": TEXT,
+    "brand": TEXT,
+    "price": TEXT,
+    "availability": TEXT,
+    "categories": TEXT,
+    "asin": TEXT,
+    "url": TEXT,
+    "imgUrl": TEXT,
+    "images": [TEXT],
+    "country": TEXT,
+    "is_sponsored": FLAG,
+    "sponsor_tier": or_null(TEXT),
+}
+FOUND = {**PRODUCT, "rank": COUNT, "similarity_score": NUMBER}
+COUNTED = {"name": TEXT, "count": COUNT}
+
+FURNITURE = [
+    Call(
+        "POST",
+        "/api/furniture/search",
+        "optional",
+        {"query": TEXT, "results": [FOUND], "count": COUNT},
+        body={"query": TEXT, "top_k?": COUNT, "user_country?": TEXT, "page?": COUNT, "sort?": TEXT},
+        defaults={"top_k": 3},
+    ),
+    Call("GET", "/api/furniture/product/{asin}", "optional", PRODUCT),
+    Call(
+        "GET",
+        "/api/furniture/brand/{brand}",
+        "optional",
+        {"brand": TEXT, "count": COUNT, "products": [PRODUCT]},
+        query={"limit": COUNT, "page": COUNT},
+    ),
+    Call(
+        "GET",
+        "/api/furniture/category/{category}",
+        "optional",
+        {"category": TEXT, "count": COUNT, "products": [PRODUCT]},
+        query={"limit": COUNT, "page": COUNT},
+    ),
+    Call(
+        "GET",
+        "/api/furniture/stats",
+        "optional",
+        dict.fromkeys(
+            [
+                "total_products",
+                "unique_brands",
+                "unique_categories",
+                "products_with_price",
+                "products_in_stock",
+            ],
+            COUNT,
+        ),
+    ),
+    Call("GET", "/api/furniture/filters", "optional", {"brands": [COUNTED], "countries": [COUNTED]}),
+    Call("GET", "/api/furniture/health", "optional", {"status": TEXT, "initialized": FLAG}),
+]
+
+CALLS = [*ACCOUNTS, *PROFILE, *SCANS, *ROOMS, *ADMIN, *FURNITURE]

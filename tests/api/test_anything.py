@@ -46,6 +46,8 @@ CHECKS = [
     response_headers_conformance,
     response_schema_conformance,
 ]
+NO_CATALOGUE = {"furniture": {"enabled": False}}
+"""There is none here, and what it answers then is 503; see tests/furniture."""
 PLACEHOLDER = "0" * 22
 schemathesis.serializer.alias("application/offset+octet-stream", "application/octet-stream")
 
@@ -65,7 +67,9 @@ def portal_and_stage(
         open_things.enter_context(fake_probes())
         portal = open_things.enter_context(start_blocking_portal())
         accounts = {"guest_scans_per_day": -1, "guest_storage_bytes": -1}
-        service = whole_service(url, folder, template, accounts=accounts, jobs={"max_queued": 1_000_000})
+        service = whole_service(
+            url, folder, template, accounts=accounts, jobs={"max_queued": 1_000_000}, **NO_CATALOGUE
+        )
         whole = open_things.enter_context(portal.wrap_async_context_manager(service))
         yield portal, Stage(whole)
 

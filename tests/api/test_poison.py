@@ -14,7 +14,7 @@ import pytest
 
 from tests.api.good_requests import GOOD, Good, filled_body, send
 from tests.api.stage import Stage
-from tests.api.whole import StartWhole, Whole
+from tests.api.whole import StartWhole
 
 pytestmark = pytest.mark.anyio
 
@@ -94,8 +94,10 @@ async def test_good_requests_are_good(stage: Stage) -> None:
         assert answer.status_code in {200, 201, 204, 206}, (good.name, answer.text)
 
 
-async def test_everything_that_is_taken_is_in_them(whole: Whole) -> None:
+async def test_everything_that_is_taken_is_in_them(start: StartWhole) -> None:
     """By the description: a new call, parameter or field has to be put into the table, and so is tried with poison."""
+    # Without a catalogue its calls have no good answers: they have their poison in tests/furniture.
+    whole = await start(furniture={"enabled": False})
     missing = []
     for path, item in whole.app.openapi()["paths"].items():
         for method, operation in item.items():

@@ -178,6 +178,8 @@ async def test_other_lists_can_be_had_so_too(whole: Whole) -> None:
 # No list without an end ----------------------------------------------------------------------------------------------
 
 BOUNDED = {
+    "/api/furniture/products": "100 asins",
+    "/api/furniture/filters": "1000 brands, and countries",
     "/api/status": "100 ids",
     "/api/auth/sessions": "100, LoginSession",
     "/api/jobs/{job_id}/attempts": "100",

@@ -28,6 +28,7 @@ from garaza.settings import (
     AccountSettings,
     CacheSettings,
     DatabaseSettings,
+    FurnitureSettings,
     JobSettings,
     MonitoringSettings,
     RateLimitSettings,
@@ -92,6 +93,8 @@ def settings_for(url: URL, data_dir: Path) -> Settings:
         # Plans that it asks for by itself, of what is slow on a busy machine, are no queries of the tour.
         monitoring=MonitoringSettings(slow_query_seconds=0),
         rate_limits=RateLimitSettings(**GENEROUS),
+        # Nothing is served here: its queries are asked by themselves, see the tour.
+        furniture=FurnitureSettings(enabled=False),
         # What copies save is saved of this.
         cache=CacheSettings(enabled=False),
     )
