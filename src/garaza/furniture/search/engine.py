@@ -52,7 +52,6 @@ class _Words:
     fit: Fit
     by_words: Floats
     found: Mask
-    preferred: Floats | None
 
 
 async def search(
@@ -121,7 +120,7 @@ class _Asking:
     def look_up(self, understood: Understood) -> _Words:
         fit = fit_of(self.snapshot, understood.text, understood.absent)
         found = found_by_words(self.weights, fit)
-        return _Words(fit, lexical(self.weights, fit), found, preference(self.snapshot, understood.preferred))
+        return _Words(fit, lexical(self.weights, fit), found)
 
     def browse(self, understood: Understood) -> Found:
         """Everything that the filters let through."""
@@ -132,7 +131,7 @@ class _Asking:
         filters = joined(self.asked.filters, understood.filters)
         masks = masks_of(self.snapshot, filters, understood.not_countries)
         rows = np.flatnonzero(combined(self.snapshot, masks))
-        similarity = sunk(self.weights, self.snapshot, np.ones(len(self.snapshot), np.float32), understood.absent)[rows]
+        similarity = sunk(self.weights, self.snapshot, rows, np.ones(len(rows), np.float32), understood.absent)
         facets = self._facets(every, masks, filters)
         order = self._order(rows, similarity)
         return self.page(understood, rows, similarity, order, semantic=True, relaxed=relaxed, facets=facets)
@@ -159,14 +158,17 @@ class _Asking:
     ) -> Found:
         found = words.found.copy()
         found[meaning.found] = True
-        similarity = fused(self.weights, words.fit, _estimated(meaning.cosines), words.preferred)
-        similarity = sunk(self.weights, self.snapshot, similarity, understood.absent)
         rows = np.flatnonzero(found & combined(self.snapshot, masks))
+        fit = Fit(words.fit.words[rows], words.fit.grams[rows])
+        preferred = preference(self.snapshot, understood.preferred, rows)
+        similarity = fused(self.weights, fit, _estimated(meaning.cosines, rows), preferred)
+        similarity = sunk(self.weights, self.snapshot, rows, similarity, understood.absent)
         if self.asked.sort != "relevance" and len(rows):
-            rows = rows[similarity[rows] >= _UNSORTED_SHARE * similarity[rows].max()]
-        order = self._order(rows, similarity[rows])
+            near = similarity >= _UNSORTED_SHARE * similarity.max()
+            rows, similarity = rows[near], similarity[near]
+        order = self._order(rows, similarity)
         semantic, facets = meaning.cosines is not None, self._facets(found, masks, filters)
-        return self.page(understood, rows, similarity[rows], order, semantic=semantic, relaxed=relaxed, facets=facets)
+        return self.page(understood, rows, similarity, order, semantic=semantic, relaxed=relaxed, facets=facets)
 
     def page(
         self,
@@ -215,10 +217,11 @@ class _Asking:
         return bool((wanted & combined(self.snapshot, masks)).any())
 
 
-def _estimated(cosines: Floats | None) -> Floats | None:
+def _estimated(cosines: Floats | None, rows: NDArray[np.intp]) -> Floats | None:
     """Of what isn't known to be near, nothing is known but that it isn't: a little less than the least that is."""
     if cosines is None:
         return None
-    unknown = np.isnan(cosines)
-    least = np.min(cosines, initial=1.0, where=~unknown)
-    return np.where(unknown, np.float32(0.9) * max(least, np.float32(0)), cosines)
+    own = cosines[rows]
+    unknown = np.isnan(own)
+    least = np.min(own, initial=1.0, where=~unknown)
+    return np.where(unknown, np.float32(0.9) * max(least, np.float32(0)), own)

@@ -35,16 +35,16 @@ class Boosts:
         return tuple(name for name in found if name)
 
 
-def preference(snapshot: Snapshot, preferred: Sequence[Preference]) -> Floats | None:
-    """Share of the things named (a colour, a material, a brand) that each product has; None: none are named."""
+def preference(snapshot: Snapshot, preferred: Sequence[Preference], rows: NDArray[np.intp]) -> Floats | None:
+    """Share of the things named (a colour, a material, a brand) that each row has; None: none are named."""
     if not preferred:
         return None
-    sums = np.zeros(len(snapshot), np.float32)
+    sums = np.zeros(len(rows), np.float32)
     for alternatives in preferred:
         has = np.zeros(len(snapshot), np.bool_)
         for kind, key in alternatives:
             has |= snapshot.labels[kind].mask([key])
-        sums += has
+        sums += has[rows]
     return sums / np.float32(len(preferred))
 
 
@@ -71,11 +71,13 @@ def lexical(weights: Weights, fit: Fit) -> Floats:
     return np.asarray(sums / (weights.words + weights.grams), np.float32)
 
 
-def sunk(weights: Weights, snapshot: Snapshot, similarity: Floats, absent: Sequence[str]) -> Floats:
+def sunk(
+    weights: Weights, snapshot: Snapshot, rows: NDArray[np.intp], similarity: Floats, absent: Sequence[str]
+) -> Floats:
     """What has something that it is to be without is far less what was asked for."""
     if not absent:
         return similarity
-    return np.where(has_any(snapshot, absent), similarity * np.float32(weights.absent), similarity)
+    return np.where(has_any(snapshot, absent)[rows], similarity * np.float32(weights.absent), similarity)
 
 
 def boosts_of(snapshot: Snapshot, rows: NDArray[np.intp], asked: Asked, weights: Weights) -> Boosts:
