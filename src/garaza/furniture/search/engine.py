@@ -7,8 +7,10 @@ threads.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -39,6 +41,12 @@ from garaza.furniture.search.snapshot import Snapshot
 from garaza.furniture.search.understanding import understand
 from garaza.furniture.search.weights import WEIGHTS, Weights
 
+T = TypeVar("T")
+
+_thread = ThreadPoolExecutor(1, "search")
+"""One: each step takes less than it would be to hand the interpreter's lock to and fro between several, while the loop
+waits for it, too.
+"""
 _SHORT_LETTERS = 100
 """That are understood within a fraction of a millisecond."""
 _UNSORTED_SHARE = 0.5
@@ -62,23 +70,27 @@ async def search(
     understood = await _understood(snapshot, asked, text)
     asking = _Asking(snapshot, asked, weights)
     if not understood.text or not len(snapshot):
-        return await asyncio.to_thread(asking.browse, understood)
+        return await _in_thread(asking.browse, understood)
     words, vector = await asyncio.gather(
-        asyncio.to_thread(asking.look_up, understood), encode(None if index is None else encoder, understood.text)
+        _in_thread(asking.look_up, understood), encode(None if index is None else encoder, understood.text)
     )
     meaning = Meaning(snapshot, index, vector)
     understood, relaxed = await asking.relaxed(meaning, words, understood)
     filters = joined(asked.filters, understood.filters)
     masks = masks_of(snapshot, filters, understood.not_countries)
     await meaning.find(filters, combined(snapshot, masks), words.by_words)
-    return await asyncio.to_thread(asking.rank, words, meaning, understood, filters, masks, relaxed)
+    return await _in_thread(asking.rank, words, meaning, understood, filters, masks, relaxed)
+
+
+async def _in_thread(work: Callable[..., T], *given: object) -> T:
+    return await asyncio.get_running_loop().run_in_executor(_thread, work, *given)
 
 
 async def _understood(snapshot: Snapshot, asked: Asked, text: str) -> Understood:
     if not asked.understand:
         return Understood(text=text)
     if len(text) > _SHORT_LETTERS:
-        return await asyncio.to_thread(understand, text, snapshot, asked.without)
+        return await _in_thread(understand, text, snapshot, asked.without)
     return understand(text, snapshot, asked.without)
 
 
