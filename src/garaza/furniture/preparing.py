@@ -5,9 +5,10 @@ from __future__ import annotations
 import asyncio
 import logging
 import shutil
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Iterable, Sequence
 from pathlib import Path
 
+from garaza.furniture.embedding.port import Vectors
 from garaza.furniture.index.port import Point, VectorIndex
 from garaza.furniture.repository import CatalogueRepository
 from garaza.furniture.search.child import build_apart
@@ -67,11 +68,8 @@ class Preparing:
             hashes = [snapshot.text_hashes[row].tobytes() for row in rows]
             async with self._database.read() as session:
                 vectors = await CatalogueRepository(session).vectors(model_id, set(hashes))
-            yield [
-                Point(int(snapshot.ids[row]), vectors[text_hash], snapshot.payload(row))
-                for row, text_hash in zip(rows, hashes, strict=True)
-                if text_hash in vectors
-            ]
+            # Some milliseconds, again and again, that the loop can do without.
+            yield await asyncio.to_thread(_points_of, snapshot, rows, [vectors.get(one) for one in hashes])
 
     async def forget_others(self, versions: set[int]) -> None:
         """Remove the folders of all versions but these, and what was left half made."""
@@ -85,3 +83,11 @@ class Preparing:
             version = path.name.removeprefix(".").removesuffix(".partial")
             if version.isdecimal() and path.name not in names:
                 shutil.rmtree(path, ignore_errors=True)
+
+
+def _points_of(snapshot: Snapshot, rows: Iterable[int], vectors: Iterable[Vectors | None]) -> list[Point]:
+    return [
+        Point(int(snapshot.ids[row]), vector, snapshot.payload(row))
+        for row, vector in zip(rows, vectors, strict=True)
+        if vector is not None
+    ]
