@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-SMALL_TABLES = {"machine_keys"}
-"""A handful of programs, and a row that was put there by hand for each."""
+SMALL_TABLES = {"machine_keys", "catalogue"}
+"""A handful of programs, and a row that was put there by hand for each; the one row that says what is served."""
 
 What = Literal["scans", "reads", "sorts", "wastes"]
 
@@ -29,6 +29,7 @@ COUNTED = "pages by number count 10,000 rows at most, and reach as deep, in the 
 OWN = "a sum over what one account has; it can't be wrong or late, as a counter could"
 QUEUE = "the queue is never longer than `jobs.max_queued`, and is read in an index that holds nothing else"
 EVERY = "an operator's figure, counted in indexes alone: ten milliseconds for a hundred thousand scans"
+FIGURE = "of the whole catalogue, from an index without what products say; once for a version, and then remembered"
 
 ALLOWED = [
     Allowance("accounts/repository.py:page", "scans", "users", COUNTED),
@@ -44,6 +45,11 @@ ALLOWED = [
     *(
         Allowance(f"accounts/repository.py:{name}", "wastes", "", OWN)
         for name in ("value", "counters", "counters_and_latest")
+    ),
+    *(
+        Allowance(f"furniture/repository.py:{name}", what, table, FIGURE)
+        for name in ("stats", "brands", "countries")
+        for what, table in (("scans", "products"), ("sorts", ""), ("wastes", ""), ("reads", ""))
     ),
     Allowance("rooms/repository.py:count", "wastes", "", OWN),
 ]

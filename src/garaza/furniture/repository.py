@@ -15,6 +15,7 @@ from garaza.furniture.products import Product
 from garaza.furniture.stored import from_row
 from garaza.kit.database import ReadSession, WriteSession
 from garaza.kit.models import unindexed
+from garaza.kit.pagination import COUNTED_ROWS
 
 MANY = 1000
 """Rows that one query is asked for at most, be it by name or one after the other."""
@@ -89,8 +90,7 @@ class CatalogueRepository:
         return await self._found(own.order_by(ProductRow.title, ProductRow.id).limit(limit).offset(offset))
 
     async def count_of_brand(self, version: int, key: str) -> int:
-        own = select(func.count()).select_from(ProductRow).where(ProductRow.brand_key == key, _in(version))
-        return await self._session.scalar(own) or 0
+        return await self._count(select(ProductRow.id).where(ProductRow.brand_key == key, _in(version)))
 
     async def categories_like(self, version: int, key: str) -> list[str]:
         """The category of this key; or, where there is none, those whose keys begin with it."""
@@ -107,8 +107,12 @@ class CatalogueRepository:
         return await self._found(own.order_by(ProductRow.id).limit(limit).offset(offset))
 
     async def count_of_category(self, version: int, keys: Sequence[str]) -> int:
-        own = select(func.count()).select_from(ProductRow)
-        return await self._session.scalar(own.where(ProductRow.id.in_(_of_categories(keys)), _in(version))) or 0
+        return await self._count(select(ProductRow.id).where(ProductRow.id.in_(_of_categories(keys)), _in(version)))
+
+    async def _count(self, wanted: Select[int]) -> int:
+        """COUNTED_ROWS at most."""
+        some = wanted.limit(COUNTED_ROWS).subquery()
+        return await self._session.scalar(select(func.count()).select_from(some)) or 0
 
     async def _found(self, statement: Select[int, Any]) -> Found:
         return [(row_id, from_row(data)) for row_id, data in await self._session.execute(statement)]
@@ -200,9 +204,9 @@ def _keys(beginning: str) -> CTE:
 
     From one to the next by the index: a category has thousands of rows, and they needn't be read to get past it.
     """
-    those = and_(ProductCategory.key >= beginning, ProductCategory.key < beginning + _LAST_LETTER)
-    first = select(func.min(ProductCategory.key).label("key")).where(those).cte("keys", recursive=True)
-    following = select(func.min(ProductCategory.key)).where(those, ProductCategory.key > first.c.key)
+    key, end = ProductCategory.key, ProductCategory.key < beginning + _LAST_LETTER
+    first = select(func.min(key).label("key")).where(key >= beginning, end).cte("keys", recursive=True)
+    following = select(func.min(key)).where(key > first.c.key, end)
     return first.union_all(select(following.scalar_subquery()).where(first.c.key.is_not(None)))
 
 

@@ -6,12 +6,17 @@ import json
 import re
 from typing import Any
 
-from garaza.furniture.importing.claims import Claim, Claims
+import numpy as np
+from sqlalchemy import update
+
+from garaza.furniture.importing.claims import Claim, Claims, Waiting
 from garaza.furniture.importing.files import ImportFiles
 from garaza.furniture.importing.repository import ImportRepository
 from garaza.furniture.importing.service import GRACE_SECONDS, KEEP_SECONDS, ImportService
 from garaza.furniture.importing.states import Options
 from garaza.furniture.importing.worker import ImportWorker
+from garaza.furniture.models import Catalogue
+from garaza.furniture.products import Product
 from garaza.furniture.repository import MANY, CatalogueRepository, publish
 from tests.database.seed import MODEL, asin, job_id
 from tests.database.service import Person, Service
@@ -80,8 +85,8 @@ async def _imports(service: Service) -> None:
     work = ImportService(service.database, files, Lines(), service.clock)
     assert await work.waits() is None
     async with service.database.write() as session:
-        [waiting] = await work.open(session)
-        await work.cancel(session, waiting.id)
+        for waiting in await work.open(session):
+            await work.cancel(session, waiting.id)
     rows = [chair(number, title="Chair") for number in range(1500)]
     rows += [{**chair(number), "asin": asin(number)} for number in range(1, 600)]
     # Notes, and rows that come twice: those that another row made anew, and those that are as they were after all.
@@ -113,6 +118,7 @@ async def _imports(service: Service) -> None:
     cancelled = await begin([chair(number, title="Bench") for number in range(1200)], replace=True)
     claim = await claims.claim()
     assert isinstance(claim, Claim)
+    assert isinstance(await Claims(service.database, imports, "0" * 22, service.clock).claim(), Waiting)
     await claims.release(claim)
     claim = await claims.claim()
     assert isinstance(claim, Claim)
@@ -128,6 +134,13 @@ async def _imports(service: Service) -> None:
         assert await work.purge_models(session)
     service.clock.now += KEEP_SECONDS
     async with service.database.write() as session:
+        # Its notes, and then the import itself.
         assert await work.purge_imports(session) > 1
+        assert await work.purge_imports(session) == 1
+    # As before the first of them.
+    async with service.database.write() as session:
+        await session.execute(update(Catalogue).values(ready_version=0).execution_options(synchronize_session=False))
+    products = [Product(asin=f"SAMPLE{number}", title="Chair") for number in range(2)]
+    assert await work.load_sample(lambda: (products, MODEL, {products[0].text_hash: np.ones(8, np.float32)}))
     service.clock.now -= KEEP_SECONDS + GRACE_SECONDS + 1
     assert await work.sweep() == 0

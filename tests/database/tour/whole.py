@@ -72,7 +72,8 @@ async def _whole(service: Service) -> None:
 
 def _adds(asked: Asked) -> bool:
     """Whether it only adds rows, so that there is nothing to be planned."""
-    return asked.statement.startswith("INSERT") and "SELECT" not in asked.statement
+    rows = "FROM (VALUES" in asked.statement
+    return asked.statement.startswith("INSERT") and (rows or "SELECT" not in asked.statement)
 
 
 def routes_of(service: Service) -> set[str]:

@@ -68,7 +68,9 @@ class ImportRepository:
         await session.flush()
 
     async def get(self, session: ReadSession, import_id: str) -> CatalogueImport | None:
-        return (await session.scalars(select(CatalogueImport).where(CatalogueImport.id == import_id))).first()
+        statement = select(CatalogueImport).where(CatalogueImport.id == import_id)
+        # As it is now, whatever this session has read before.
+        return (await session.scalars(statement.execution_options(populate_existing=True))).first()
 
     async def page(self, session: ReadSession, wanted: Paging) -> Page[CatalogueImport]:
         """Newest first."""
@@ -109,8 +111,10 @@ class ImportRepository:
             .limit(1)
         )
         import_id = await session.scalar(old)
-        if import_id is None:
-            return 0
+        return 0 if import_id is None else await self._forget_some(session, import_id, limit)
+
+    async def _forget_some(self, session: WriteSession, import_id: str, limit: int) -> int:
+        """Of the notes of an import; or itself, when there is none left."""
         if notes := await self._forget_notes(session, import_id, limit):
             return notes
         await session.execute(delete(CatalogueImport).where(CatalogueImport.id == import_id))

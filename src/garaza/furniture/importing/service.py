@@ -14,7 +14,7 @@ from garaza.furniture.importing.repository import ImportRepository
 from garaza.furniture.importing.rows import Changes
 from garaza.furniture.importing.states import GIVEN_UP, WORKING, ImportState, Options, counts_of
 from garaza.furniture.importing.undoing import AT_ONCE, is_anybody_at_it, remove_products
-from garaza.furniture.models import CatalogueImport, ImportNote
+from garaza.furniture.models import Catalogue, CatalogueImport, ImportNote
 from garaza.furniture.products import Product
 from garaza.furniture.repository import kept_vector
 from garaza.kit.clock import Clock
@@ -139,7 +139,6 @@ class ImportService:
         if not done and one.state not in GIVEN_UP:
             detail = "It is in the catalogue already. Import a file again to have that as it was."
             raise GarazaError(409, "import_done", detail, state=one.state)
-        session.expire_all()
         return await self.get(session, import_id)
 
     async def give_up(self, import_id: str, reason: str) -> None:
@@ -174,23 +173,26 @@ class ImportService:
         async with self._database.read() as session:
             if not await self._imports.is_empty(session):
                 return False
-        products, model_id, vectors = await asyncio.to_thread(make)
-        now = self._clock()
+        sample = await asyncio.to_thread(make)
         async with self._database.write() as session:
-            catalogue = await self._imports.lock(session, now)
-            if catalogue.ready_version or await self._imports.open(session):
-                return False
-            version = catalogue.next_version
-            catalogue.next_version, catalogue.ready_version, catalogue.model_id = version + 1, version, model_id
-            await session.flush()
-            changes = Changes(version, "sample")
-            for product in products:
-                changes.take(product, (), counts_of({}), again=False)
-            await changes.write(session, self._imports)
-            if vectors:
-                kept = {text_hash: kept_vector(vector) for text_hash, vector in vectors.items()}
-                await self._imports.add_vectors(session, model_id, kept)
-        return True
+            catalogue = await self._imports.lock(session, self._clock())
+            empty = not catalogue.ready_version and not await self._imports.open(session)
+            if empty:
+                await self._fill(session, catalogue, sample)
+        return empty
+
+    async def _fill(self, session: WriteSession, catalogue: Catalogue, sample: Sample) -> None:
+        products, model_id, vectors = sample
+        version = catalogue.next_version
+        catalogue.next_version, catalogue.ready_version, catalogue.model_id = version + 1, version, model_id
+        await session.flush()
+        changes, counts = Changes(version, "sample"), counts_of({})
+        for product in products:
+            changes.take(product, (), counts, again=False)
+        await changes.write(session, self._imports)
+        if vectors:
+            kept = {text_hash: kept_vector(vector) for text_hash, vector in vectors.items()}
+            await self._imports.add_vectors(session, model_id, kept)
 
     # What has had its time ---------------------------------------------------------------------------------------
 
