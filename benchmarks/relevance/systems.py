@@ -9,14 +9,14 @@ from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 
 import numpy as np
-from garaza.furniture.search.asked import Asked
-from garaza.furniture.search.engine import search
-from garaza.furniture.search.snapshot import Snapshot
 
 from benchmarks.relevance.exact import ExactIndex
 from garaza.furniture.embedding.port import Encoder
 from garaza.furniture.products import Product
 from garaza.furniture.sample import vectors
+from garaza.furniture.search.asked import Asked
+from garaza.furniture.search.engine import search
+from garaza.furniture.search.snapshot import Snapshot
 
 DEPTH = 20
 

@@ -8,6 +8,7 @@ import typer
 
 import garaza
 from garaza.cli.admin import admin_app
+from garaza.cli.catalogue import catalogue_app
 from garaza.cli.db import db_app
 from garaza.cli.doctor import doctor
 from garaza.cli.scan import scan
@@ -22,6 +23,7 @@ app = typer.Typer(
 )
 for command in (scan, serve, worker, doctor):
     app.command()(command)
+app.add_typer(catalogue_app, name="catalogue")
 app.add_typer(db_app, name="db")
 app.add_typer(admin_app, name="admin")
 

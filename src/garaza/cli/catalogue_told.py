@@ -1,0 +1,117 @@
+"""What is said of imports and the catalogue by commands."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import sys
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
+from typing import TextIO, TypeVar
+
+import typer
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from garaza.cli.common import data_errors_told, refuse
+from garaza.errors import GarazaError
+from garaza.furniture.importing.files import ImportFiles
+from garaza.furniture.importing.schemas import NoteAnswer
+from garaza.furniture.importing.service import ImportService
+from garaza.furniture.importing.source import CatalogueFiles
+from garaza.furniture.repository import CatalogueRepository
+from garaza.kit.clock import system_clock
+from garaza.kit.database import Database
+from garaza.kit.migrate import prepare
+from garaza.kit.pagination import Paging, goes_on
+from garaza.kit.storage import DataDirectory
+from garaza.migrations import PACKAGE
+from garaza.settings import Settings
+from garaza.wiring import database_url, pool_options
+
+T = TypeVar("T")
+
+_LISTED = 10
+_AT_ONCE = 500
+
+
+def _run(settings: Settings, act: Callable[[ImportService, Database], Awaitable[T]]) -> T:
+    data, url = DataDirectory(settings.data_dir), database_url(settings)
+
+    async def run() -> T:
+        database = Database(url, pool_options(settings.database, url))
+        try:
+            return await act(ImportService(database, ImportFiles(data), CatalogueFiles(), system_clock), database)
+        except GarazaError as error:
+            refuse(error.detail)
+        finally:
+            await database.close()
+
+    with data_errors_told(data.root):
+        prepare(data, url, PACKAGE)
+        return asyncio.run(run())
+
+
+def print_status(settings: Settings) -> None:
+    """The versions, figures of what is served, and the last imports."""
+
+    async def act(imports: ImportService, database: Database) -> None:
+        # Through a pipe nothing is cut off to fit a terminal that isn't there.
+        console = Console(width=None if sys.stdout.isatty() else 200)
+        async with database.read() as session:
+            catalogue = CatalogueRepository(session)
+            versions = await catalogue.versions()
+            stats = await catalogue.stats(versions.served)
+            page = await imports.page(session, Paging(page_size=_LISTED))
+        being_made = f"; version {versions.ready} is being indexed" if versions.ready > versions.served else ""
+        console.print(
+            f"Version {versions.served} is served{being_made}: {stats.total_products} products of "
+            f"{stats.unique_brands} brands in {stats.unique_categories} categories."
+        )
+        if not page.rows:
+            console.print("Nothing was imported yet. `garaza catalogue import FILE` does it.")
+            return
+        table = Table("id", "file", "state", "rows", "taken", "refused", "begun", box=None)
+        for one in page.rows:
+            counts = (str(one.counts.get(name, 0)) for name in ("rows", "taken", "refused"))
+            begun = datetime.fromtimestamp(one.created_at, UTC).strftime("%Y-%m-%d %H:%M UTC")
+            table.add_row(one.id, Text(one.name), one.state, *counts, begun)
+        console.print(table)
+
+    _run(settings, act)
+
+
+def print_notes(settings: Settings, import_id: str) -> None:
+    """All that are kept of an import."""
+    _run(settings, lambda imports, database: write_notes(imports, database, import_id, sys.stdout))
+
+
+async def write_notes(imports: ImportService, database: Database, import_id: str, out: TextIO) -> None:
+    """JSON, a line for each.
+
+    Raises:
+        GarazaError: 404.
+    """
+    wanted = Paging(page_size=_AT_ONCE)
+    async with database.read() as session:
+        await imports.get(session, import_id)
+    while True:
+        async with database.read() as session:
+            page = await imports.notes(session, import_id, wanted)
+        out.writelines(json.dumps(NoteAnswer.of(note).model_dump(), ensure_ascii=False) + "\n" for note in page.rows)
+        place = goes_on(page)
+        if place is None:
+            return
+        wanted = Paging(page_size=_AT_ONCE, place=place)
+
+
+def cancel_import(settings: Settings, import_id: str) -> None:
+    """Mark it; whoever works at it, or comes next, takes away what it wrote."""
+
+    async def act(imports: ImportService, database: Database) -> None:
+        async with database.write() as session:
+            found = await imports.cancel(session, import_id)
+        typer.echo(f"The import of {found.name} is cancelled. The catalogue stays as it is.")
+
+    _run(settings, act)

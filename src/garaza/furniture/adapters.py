@@ -1,0 +1,39 @@
+"""From settings to the model and the index that searches use, the same for the service and for commands."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from garaza.furniture.embedding.models import bundled, from_folder
+from garaza.furniture.embedding.onnx import OnnxEncoder
+from garaza.furniture.index.edge import EdgeIndex
+from garaza.furniture.index.pgvector import PgVectorIndex
+from garaza.furniture.index.port import VectorIndex
+from garaza.kit.database import Database
+from garaza.kit.storage import DataDirectory
+from garaza.settings import FurnitureSettings
+
+
+def make_encoder(settings: FurnitureSettings) -> OnnxEncoder:
+    """Blocks, where the model isn't the one that comes along.
+
+    Raises:
+        ModelUnusableError
+    """
+    files = bundled() if settings.model_dir is None else from_folder(settings.model_dir)
+    return OnnxEncoder(files, idle_seconds=settings.model_idle_seconds)
+
+
+def make_index(data: DataDirectory, database: Database) -> VectorIndex:
+    """Nothing is opened yet."""
+    return PgVectorIndex(database) if database.dialect == "postgresql" else EdgeIndex(vectors_folder(data))
+
+
+def vectors_folder(data: DataDirectory) -> Path:
+    """Of the index that takes no server."""
+    return data.root / "furniture" / "vectors"
+
+
+def versions_folder(data: DataDirectory) -> Path:
+    """Of what words are searched in, beside which the vectors and files of imports may be."""
+    return data.root / "furniture"
