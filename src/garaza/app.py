@@ -28,6 +28,7 @@ from garaza.kit.acceleration import Acceleration
 from garaza.kit.api_page import add_documentation
 from garaza.kit.asgi import AnswerHeaders
 from garaza.kit.conditional import EntityTags
+from garaza.kit.route_index import RouteIndex
 from garaza.kit.tus import TusAnswers
 from garaza.limits.stack import Limits
 from garaza.live.routes import make_router as socket_routes
@@ -100,6 +101,7 @@ def create_app(settings: Settings, parts: Parts | None = None) -> FastAPI:
     describe_webhooks(app)
     add_documentation(app)
     page.mount(app, settings.security.ancestors)
+    RouteIndex(app)
     # The last one added is the outermost. Answers to what nobody foresaw are to carry all that others do: a page of
     # another origin couldn't read them, and they would be missing in the figures.
     limits.add_inner(app)

@@ -79,6 +79,9 @@ def _adds(asked: Asked) -> bool:
 def routes_of(service: Service) -> set[str]:
     found = set()
     for route in iter_route_contexts(service.app.routes):
+        if route.path is None:
+            # What finds the others: `kit.route_index`.
+            continue
         methods = getattr(route, "methods", None) or {"WS"}
         found |= {f"{method} {route.path}" for method in methods}
     return found
