@@ -27,7 +27,7 @@ from garaza.kit import migrate
 from garaza.kit.acceleration import Acceleration
 from garaza.kit.api_page import add_documentation
 from garaza.kit.asgi import AnswerHeaders
-from garaza.kit.conditional import EntityTags
+from garaza.kit.conditional import PRIVATE, EntityTags
 from garaza.kit.route_index import RouteIndex
 from garaza.kit.tus import TusAnswers
 from garaza.limits.stack import Limits
@@ -42,6 +42,7 @@ from garaza.observability.routes import make_router as metrics_routes
 from garaza.observability.watch import Watch
 from garaza.rooms.routes import make_router as room_routes
 from garaza.rooms.routes import make_shared_router
+from garaza.scans.at_once import AnswersAtOnce
 from garaza.scans.history import make_router as history_routes
 from garaza.scans.routes import make_router as scan_routes
 from garaza.scans.schemas import ProcessRequest
@@ -109,6 +110,13 @@ def create_app(settings: Settings, parts: Parts | None = None) -> FastAPI:
         app.add_middleware(Acceleration, root=parts.data.root, prefix=settings.files.accel_prefix)
     if settings.conditional.enabled:
         app.add_middleware(EntityTags)
+    app.add_middleware(
+        AnswersAtOnce,
+        service=app,
+        scans=services.scans,
+        files=services.files,
+        cache_control=PRIVATE if settings.conditional.enabled else None,
+    )
     add_compression(app, settings.compression)
     limits.add_outer(app)
     app.add_middleware(UnexpectedErrors)

@@ -28,6 +28,9 @@ _FAILED = "It isn't as you think it is: If-Match or If-Unmodified-Since doesn't 
 _THERE = "It is there already, or unchanged: If-None-Match says that it must not be."
 
 
+_Headers = list[tuple[bytes, bytes]]
+
+
 @dataclass(frozen=True, slots=True)
 class Validators:
     """What is known of a thing as it is now."""
@@ -193,14 +196,50 @@ async def _send_whole(scope: Scope, start: Message, body: Message, send: Send) -
             await send(start)
             await send(body)
             return
-        tag = b'"' + sha256(body.get("body", b"")).hexdigest()[:_DIGEST_LETTERS].encode("ascii") + b'"'
+        tag = _tag_of_body(body.get("body", b""))
         headers = [*headers, (b"etag", tag)]
-    asked = [value for name, value in scope["headers"] if name == b"if-none-match"]
-    if asked and named(b", ".join(asked).decode("latin-1"), [tag.decode("latin-1")]) is not None:
-        kept = [line for line in headers if line[0] in _OF_304]
-        await send({"type": "http.response.start", "status": 304, "headers": kept})
+    if _has(scope, tag):
+        await send({"type": "http.response.start", "status": 304, "headers": _kept(headers)})
         await send({"type": "http.response.body", "body": b""})
         return
     start["headers"] = headers
     await send(start)
     await send(body)
+
+
+def _tag_of_body(body: bytes) -> bytes:
+    return b'"' + sha256(body).hexdigest()[:_DIGEST_LETTERS].encode("ascii") + b'"'
+
+
+def _has(scope: Scope, tag: bytes) -> bool:
+    """Whether the client has what goes by this tag."""
+    asked = [value for name, value in scope["headers"] if name == b"if-none-match"]
+    return bool(asked) and named(b", ".join(asked).decode("latin-1"), [tag.decode("latin-1")]) is not None
+
+
+def _kept(headers: _Headers) -> _Headers:
+    return [line for line in headers if line[0] in _OF_304]
+
+
+class TaggedJson:
+    """The same answer to each GET, made once: what a route would answer with this body through `EntityTags`."""
+
+    __slots__ = ("_body", "_headers", "_kept", "_tag")
+
+    def __init__(self, body: bytes, *, cache_control: str | None = PRIVATE) -> None:
+        """`cache_control`: that of the `EntityTags`; None: there are none around the route."""
+        self._body = body
+        self._headers = [(b"content-length", b"%d" % len(body)), (b"content-type", b"application/json")]
+        self._tag: bytes | None = None
+        if cache_control is not None and len(body) <= MAX_HASHED_BYTES:
+            self._tag = _tag_of_body(body)
+            self._headers += [(b"cache-control", cache_control.encode("ascii")), (b"etag", self._tag)]
+        self._kept = _kept(self._headers)
+
+    async def __call__(self, scope: Scope, _receive: Receive, send: Send) -> None:
+        """Send it, or 304."""
+        status, headers, body = 200, self._headers, self._body
+        if self._tag is not None and _has(scope, self._tag):
+            status, headers, body = 304, self._kept, b""
+        await send({"type": "http.response.start", "status": status, "headers": [*headers]})
+        await send({"type": "http.response.body", "body": body})

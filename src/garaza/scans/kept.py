@@ -37,6 +37,11 @@ class KeptFile:
     media_type: str
 
 
+def may_know(viewer: Viewer | None, status: KeptStatus, now: float) -> bool:
+    """Whether a scan exists as far as `viewer` is concerned."""
+    return not status.has_gone(now) and may_see(viewer, status)
+
+
 def may_have(viewer: Viewer | None, file: KeptFile, now: float) -> bool:
     """Whether it exists as far as `viewer` is concerned."""
     return (file.expires_at is None or file.expires_at > now) and may_see(viewer, file)

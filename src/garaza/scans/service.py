@@ -18,7 +18,6 @@ from garaza.jobs.priorities import GUEST_PRIORITY, PRIORITIES
 from garaza.jobs.run_job import file_rows, keep_compressed
 from garaza.jobs.service import JobService
 from garaza.jobs.states import JobState, client_status
-from garaza.jobs.viewer import may_see
 from garaza.kit.blobs.port import Blobs, Published, StorageUnavailableError, result_key
 from garaza.kit.cache.cache import Subject
 from garaza.kit.database import Database, ReadSession, WriteSession
@@ -29,7 +28,7 @@ from garaza.reconstruction.cameras.scale import Scale
 from garaza.reconstruction.engines import ENGINES
 from garaza.reconstruction.rescale import rescale
 from garaza.reconstruction.result import Result
-from garaza.scans.kept import KeptStatus
+from garaza.scans.kept import KeptStatus, may_know
 from garaza.scans.result import PARTS, build_result
 from garaza.scans.schemas import (
     FailureBody,
@@ -173,9 +172,14 @@ class ScanService:
             found = await self._look(job_id)
         else:
             found = await self._statuses.get_or_compute(job_id, [job_name(job_id)], lambda: self._look(job_id))
-        if found is None or found.has_gone(self._accounts.clock()) or not may_see(viewer, found):
+        if found is None or not may_know(viewer, found, self._accounts.clock()):
             raise not_found()
         return found.answer
+
+    def status_at_hand(self, job_id: str, viewer: Principal | None) -> StatusAnswer | None:
+        """The same, if it can be told at once; None: ask `status`. Of what hasn't changed it is the same object."""
+        found = None if self._statuses is None else self._statuses.at_hand(job_id)
+        return found.answer if found is not None and may_know(viewer, found, self._accounts.clock()) else None
 
     async def _look(self, job_id: str) -> KeptStatus | None:
         async with self._database.read() as session:

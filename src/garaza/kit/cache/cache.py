@@ -239,8 +239,7 @@ class Subject(Generic[T]):
         """
         began, spent = time.perf_counter(), 0.0
         names = tuple(names)
-        generation = None if self._validator is None else self._validator()
-        told = self._cache.is_told if self._validator is None else generation is not None
+        generation, told = self._now()
         try:
             if not told and (self._life.strict or self._validator is not None):
                 self._cache.misses[self.name] += 1
@@ -268,7 +267,59 @@ class Subject(Generic[T]):
         finally:
             _spend(began, spent)
 
+    def at_hand(self, key: str) -> T | None:
+        """The copy, if there is one in memory and it needn't be renewed yet. Waits for nothing, and changes nothing:
+        whoever gets None has to ask `get_or_compute`, which does.
+        """
+        began = time.perf_counter()
+        generation, told = self._now()
+        place = f"{self.name}:{key}"
+        try:
+            if not told and (self._life.strict or self._validator is not None):
+                return None
+            entry = self._good(place, generation, told=told)
+            if entry is None or entry.data is None or self._cache.clock() >= entry.refresh:
+                return None
+            value = self._value_of(place, entry)
+        except ValueError:
+            return None
+        finally:
+            _spend(began)
+        self._cache.hits[self.name, "memory"] += 1
+        return value
+
+    def _now(self) -> tuple[object, bool]:
+        """What the validator says, and whether what others change is heard of."""
+        generation = None if self._validator is None else self._validator()
+        return generation, self._cache.is_told if self._validator is None else generation is not None
+
     # Memory ------------------------------------------------------------------------------------------------------
+
+    def _good(self, place: str, generation: object, *, told: bool) -> Entry | None:
+        """The entry that may be given out."""
+        cache = self._cache
+        entry = cache.memory.get(place)
+        if entry is None:
+            return None
+        now = cache.clock()
+        if now >= entry.expires or entry.generation != generation:
+            cache.memory.drop(place)
+            return None
+        if not told and now - entry.made >= cache.untold_seconds:
+            return None
+        return entry
+
+    def _value_of(self, place: str, entry: Entry) -> T | None:
+        """Read once, so that all who ask get the same object: nobody may change it.
+
+        Raises:
+            ValueError: it can't be read.
+        """
+        if entry.value is None and entry.data is not None:
+            value = self._codec.decode(entry.data)
+            self._cache.memory.add_value(place, entry, value)
+            return value
+        return entry.value  # type: ignore[return-value]
 
     def _in_memory(
         self,
@@ -280,22 +331,17 @@ class Subject(Generic[T]):
         told: bool,
     ) -> tuple[bool, T | None]:
         cache, place = self._cache, f"{self.name}:{key}"
-        entry = cache.memory.get(place)
+        entry = self._good(place, generation, told=told)
         if entry is None:
             return False, None
-        now = cache.clock()
-        if now >= entry.expires or entry.generation != generation:
-            cache.memory.drop(place)
-            return False, None
-        if not told and now - entry.made >= cache.untold_seconds:
-            return False, None
         try:
-            value = None if entry.data is None else self._codec.decode(entry.data)
+            value = self._value_of(place, entry)
         except ValueError:
             self._note_corrupt()
             cache.memory.drop(place)
             return False, None
         cache.hits[self.name, "memory"] += 1
+        now = cache.clock()
         if now >= entry.refresh and key not in self._flights:
             # Should it fail, the next try is a while away.
             entry.refresh = now + (entry.expires - now) / 2

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 
 OVERHEAD_BYTES = 700
 """What an entry takes beside its key and its data, measured and rounded up."""
+VALUE_BYTES = 1200
+"""The same of a value beside the data that it was made of."""
 _MOST_NAMES = 100_000
 _LARGEST = 10
 """An entry may take one part in so many of the memory."""
@@ -29,6 +31,8 @@ class Entry:
     """From when on it is found out anew, while it is still given out."""
     generation: object = None
     """What its subject's validator said before it was found out."""
+    value: object = None
+    """What the data says, once somebody wanted to know."""
 
 
 class MemoryTier:
@@ -70,6 +74,17 @@ class MemoryTier:
             return
         self._entries[key] = entry
         self.bytes += size
+        self._make_room()
+
+    def add_value(self, key: str, entry: Entry, value: object) -> None:
+        """Keep with an entry that is here what its data says, so that it is read once."""
+        if self._entries.get(key) is not entry or entry.value is not None:
+            return
+        entry.value = value
+        self.bytes += _value_size(entry)
+        self._make_room()
+
+    def _make_room(self) -> None:
         while self.bytes > self._max_bytes or len(self._entries) > self._max_entries:
             self.drop(next(iter(self._entries)))
             self.evictions += 1
@@ -104,4 +119,8 @@ class MemoryTier:
 
 
 def _size(key: str, entry: Entry) -> int:
-    return len(key) + len(entry.data or b"") + OVERHEAD_BYTES
+    return len(key) + len(entry.data or b"") + OVERHEAD_BYTES + _value_size(entry)
+
+
+def _value_size(entry: Entry) -> int:
+    return 0 if entry.value is None else len(entry.data or b"") + VALUE_BYTES
