@@ -201,7 +201,7 @@ class UnexpectedErrors:
         async def noting_send(message: Message) -> None:
             nonlocal started, exchanged
             started = True
-            if message["type"] == "http.response.start" and _is_plain_too_large(message):
+            if message["type"] == "http.response.start" and message["status"] == _TOO_LARGE and _is_plain(message):
                 exchanged = True
                 await _body_too_large()(scope, receive, send)
             elif not exchanged:
@@ -228,9 +228,8 @@ def _body_too_large() -> JSONResponse:
     return problem(_TOO_LARGE, "body_too_large", detail)
 
 
-def _is_plain_too_large(message: Message) -> bool:
-    kind = Headers(raw=message["headers"]).get("content-type", "")
-    return bool(message["status"] == _TOO_LARGE and kind.startswith("text/plain"))
+def _is_plain(message: Message) -> bool:
+    return Headers(raw=message["headers"]).get("content-type", "").startswith("text/plain")
 
 
 class Problem(BaseModel):

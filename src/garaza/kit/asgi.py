@@ -2,16 +2,25 @@
 
 from __future__ import annotations
 
+import random
 import re
-import secrets
+from collections.abc import Callable
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 _REQUEST_ID = re.compile(rb"[0-9A-Za-z._-]{1,64}")
+_HEADS = "garaza.heads"
+_STARTS = frozenset({"http.response.start", "websocket.http.response.start"})
+
+HeaderLines = list[tuple[bytes, bytes]]
+Add = Callable[[int, HeaderLines], None]
+"""Is told an answer's status and its headers so far, and adds to them."""
 
 
 class AnswerHeaders:
-    """Adds a request id: the client's own, if it has a plain one."""
+    """Adds a request id: the client's own, if it has a plain one. And before that, at once, what the middleware inside
+    wants to be added: see `adding_headers`.
+    """
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
@@ -23,17 +32,44 @@ class AnswerHeaders:
         request_id = _request_id(scope)
         scope.setdefault("state", {})["request_id"] = request_id
         line = request_id.encode("ascii")
+        adding: list[Add] = []
+        scope[_HEADS] = adding
 
         async def send_with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
-                message["headers"] = [*message.get("headers", ()), (b"x-request-id", line)]
+                headers = message["headers"] = list(message.get("headers", ()))
+                # The innermost came last.
+                for add in reversed(adding):
+                    add(message["status"], headers)
+                headers.append((b"x-request-id", line))
             await send(message)
 
         await self._app(scope, receive, send_with_headers)
+
+
+def adding_headers(scope: Scope, send: Send, add: Add) -> Send:
+    """What to send with, for middleware that adds headers when an answer begins.
+
+    Inside `AnswerHeaders` that is `send` itself: a function around it for each such middleware, which sees every piece
+    of every answer, costs more than what they add.
+    """
+    adding: list[Add] | None = scope.get(_HEADS)
+    if adding is not None:
+        adding.append(add)
+        return send
+
+    async def send_with_headers(message: Message) -> None:
+        if message["type"] in _STARTS:
+            headers = message["headers"] = list(message.get("headers", ()))
+            add(message["status"], headers)
+        await send(message)
+
+    return send_with_headers
 
 
 def _request_id(scope: Scope) -> str:
     for name, value in scope["headers"]:
         if name == b"x-request-id" and _REQUEST_ID.fullmatch(value):
             return str(value.decode("ascii"))
-    return secrets.token_hex(8)
+    # It has to be another one each time, and may be guessed: so the system isn't asked for it.
+    return f"{random.getrandbits(64):016x}"

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Literal
 
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from garaza.kit.asgi import HeaderLines, adding_headers
 
 ResourcePolicy = Literal["same-origin", "same-site", "cross-origin"]
 
@@ -17,6 +19,17 @@ NO_PAGE = (
 )
 
 _NOT_MODIFIED = 304
+_NAMES = frozenset(
+    {
+        b"content-security-policy",
+        b"x-content-type-options",
+        b"referrer-policy",
+        b"cross-origin-resource-policy",
+        b"permissions-policy",
+        b"cross-origin-opener-policy",
+        b"strict-transport-security",
+    }
+)
 _UNUSED = ("accelerometer", "camera", "geolocation", "gyroscope", "magnetometer", "microphone", "payment", "usb")
 """What no page of ours asks for. Choosing a video on a phone is the system's own dialogue, and not the camera."""
 
@@ -59,15 +72,14 @@ class SecurityHeaders:
             await self._app(scope, receive, send)
             return
 
-        async def send_with_headers(message: Message) -> None:
+        def add(status: int, headers: HeaderLines) -> None:
             # A 304 is no content: what was said with that still holds, and what isn't sent costs nothing.
-            if message["type"] == "http.response.start" and message["status"] != _NOT_MODIFIED:
-                headers = message["headers"] = list(message.get("headers", ()))
+            if status != _NOT_MODIFIED:
                 said = {name.lower() for name, _ in headers}
-                headers += [line for line in self._wanted(scope) if line[0] not in said]
-            await send(message)
+                wanted = self._wanted(scope)
+                headers += wanted if said.isdisjoint(_NAMES) else [line for line in wanted if line[0] not in said]
 
-        await self._app(scope, receive, send_with_headers)
+        await self._app(scope, receive, adding_headers(scope, send, add))
 
     def _wanted(self, scope: Scope) -> list[tuple[bytes, bytes]]:
         if scope.get("scheme") != "https":

@@ -10,7 +10,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from garaza.kit.asgi import HeaderLines, adding_headers
 
 VERSION = "1.0.0"
 EXTENSIONS = "creation,creation-with-upload,expiration,termination,checksum"
@@ -125,9 +127,8 @@ class TusAnswers:
             await self._app(scope, receive, send)
             return
 
-        async def send_with_version(message: Message) -> None:
-            if message["type"] == "http.response.start":
-                message["headers"] = [*message.get("headers", ()), (b"tus-resumable", VERSION.encode())]
-            await send(message)
+        await self._app(scope, receive, adding_headers(scope, send, _add_version))
 
-        await self._app(scope, receive, send_with_version)
+
+def _add_version(_status: int, headers: HeaderLines) -> None:
+    headers.append((b"tus-resumable", VERSION.encode()))

@@ -7,8 +7,9 @@ from collections import Counter
 from collections.abc import Callable
 
 from starlette.status import WS_1013_TRY_AGAIN_LATER
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.types import ASGIApp, Receive, Scope, Send
 
+from garaza.kit.asgi import HeaderLines, adding_headers
 from garaza.kit.limiting.rates import Limit, Rates, Verdict
 
 _NOT_MODIFIED = 304
@@ -63,22 +64,17 @@ class RateLimits:
         # With the name: what is counted for one policy means nothing to another.
         verdict = await self._rates.hit(f"{policy.name}:{who}", policy.limit, together=policy.together)
 
-        async def send_with_state(message: Message) -> None:
-            if message["type"] in {"http.response.start", "websocket.http.response.start"}:
-                # What is left is told always; what there is, not to who asks only whether something has changed.
-                told = (
-                    (policy.state(verdict),)
-                    if message.get("status") == _NOT_MODIFIED
-                    else (policy.header, policy.state(verdict))
-                )
-                message["headers"] = [*message.get("headers", ()), *told]
-            await send(message)
+        def add(status: int, headers: HeaderLines) -> None:
+            # What is left is told always; what there is, not to who asks only whether something has changed.
+            if status != _NOT_MODIFIED:
+                headers.append(policy.header)
+            headers.append(policy.state(verdict))
 
         if verdict.allowed:
-            await self._app(scope, receive, send if scope["type"] == "websocket" else send_with_state)
+            await self._app(scope, receive, send if scope["type"] == "websocket" else adding_headers(scope, send, add))
             return
         self._refused[policy.name] += 1
         if scope["type"] == "websocket" and "websocket.http.response" not in scope.get("extensions", {}):
             await send({"type": "websocket.close", "code": WS_1013_TRY_AGAIN_LATER})
             return
-        await self._refuse(policy, verdict)(scope, receive, send_with_state)
+        await self._refuse(policy, verdict)(scope, receive, adding_headers(scope, send, add))
