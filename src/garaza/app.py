@@ -110,14 +110,16 @@ def create_app(settings: Settings, parts: Parts | None = None) -> FastAPI:
         app.add_middleware(Acceleration, root=parts.data.root, prefix=settings.files.accel_prefix)
     if settings.conditional.enabled:
         app.add_middleware(EntityTags)
+    add_compression(app, settings.compression)
     app.add_middleware(
         AnswersAtOnce,
         service=app,
+        accounts=services.accounts,
         scans=services.scans,
         files=services.files,
         cache_control=PRIVATE if settings.conditional.enabled else None,
+        compressed_from=settings.compression.minimum_bytes if settings.compression.enabled else None,
     )
-    add_compression(app, settings.compression)
     limits.add_outer(app)
     app.add_middleware(UnexpectedErrors)
     app.add_middleware(TusAnswers, path=TUS_PATH)

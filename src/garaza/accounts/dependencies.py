@@ -34,27 +34,16 @@ async def identify(connection: HTTPConnection) -> Principal | None:
         signer = await identify_machine(connection)
         if signer is not None:
             return machine(signer.name, signer.scope.value)
-    token = _token_of(connection)
+    token = token_of(connection.headers.get("authorization", ""))
     if token is None:
         return None
     accounts: AccountService = connection.app.state.accounts
     return await accounts.identify_token(token)
 
 
-def identified_at_once(connection: HTTPConnection) -> tuple[bool, Principal | None]:
-    """Whether it can be told without waiting who makes a request, and who: `identify` says the same. It can't of what
-    has to be refused, either.
-    """
-    token = _token_of(connection)
-    if token is None:
-        return "signature-input" not in connection.headers, None
-    accounts: AccountService = connection.app.state.accounts
-    who = accounts.known_by_token(token)
-    return who is not None, who
-
-
-def _token_of(connection: HTTPConnection) -> str | None:
-    scheme, _, token = connection.headers.get("authorization", "").partition(" ")
+def token_of(authorization: str) -> str | None:
+    """The access token in the header Authorization, good or not; None where there is none."""
+    scheme, _, token = authorization.partition(" ")
     # Other schemes are for others: a proxy before this service may ask for a password of its own.
     return token.strip() if scheme.lower() == "bearer" else None
 

@@ -226,15 +226,25 @@ class TaggedJson:
 
     __slots__ = ("_body", "_headers", "_kept", "_tag")
 
-    def __init__(self, body: bytes, *, cache_control: str | None = PRIVATE) -> None:
-        """`cache_control`: that of the `EntityTags`; None: there are none around the route."""
+    def __init__(
+        self, body: bytes, *, cache_control: str | None = PRIVATE, others: Sequence[tuple[bytes, bytes]] = ()
+    ) -> None:
+        """
+        Args:
+            cache_control: that of the `EntityTags`; None: there are none around the route.
+            others: more headers.
+        """
         self._body = body
         self._headers = [(b"content-length", b"%d" % len(body)), (b"content-type", b"application/json")]
         self._tag: bytes | None = None
         if cache_control is not None and len(body) <= MAX_HASHED_BYTES:
             self._tag = _tag_of_body(body)
             self._headers += [(b"cache-control", cache_control.encode("ascii")), (b"etag", self._tag)]
+        self._headers += others
         self._kept = _kept(self._headers)
+
+    def __len__(self) -> int:
+        return len(self._body)
 
     async def __call__(self, scope: Scope, _receive: Receive, send: Send) -> None:
         """Send it, or 304."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import PurePath
 from typing import Any
 
@@ -59,36 +58,25 @@ def version_of(digest: str) -> str:
     return digest[:_DIGEST_LETTERS]
 
 
-@dataclass(frozen=True, slots=True)
-class _Head:
-    """What an answer says before its file is looked for."""
+def unchanged_headers(
+    path: PurePath, *, digest: str, version: str, private: bool, asked: str, accepted: bytes | None
+) -> dict[str, str] | None:
+    """Those of the 304 that `stored_file_answer` gives without a look at the disk; None: it has to look.
 
-    cache_control: str
-    headers: dict[str, str]
-    coding: str | None
-    """Of the copy that is sent, if there is one."""
-    kept_tag: str | None
-    """That of what the client has, where it is good."""
-
-
-def unchanged_answer(
-    request_headers: Headers,
-    path: PurePath,
-    *,
-    digest: str,
-    media_type: str,
-    version: str,
-    private: bool,
-    revocable: bool = False,
-) -> Response | None:
-    """The 304 that `stored_file_answer` gives without a look at the disk; None: it has to look.
+    For requests that ask for no part, and have no condition but this one.
 
     Args:
         path: of the file, or at least its name.
-        version, private, revocable: as there.
+        version, private: as there.
+        asked: If-None-Match.
+        accepted: Accept-Encoding.
     """
-    head = _head(request_headers, path, digest, media_type, version, private=private, revocable=revocable)
-    return _unchanged(head)
+    codings = codings_of(path)
+    tag = _kept_tag(digest, choose(accepted, codings).coding if codings else None, asked)
+    if tag is None:
+        return None
+    headers = {"ETag": tag, "Cache-Control": _cache_control(digest, version, private=private)}
+    return {**headers, **_VARY} if codings else headers
 
 
 async def stored_file_answer(
@@ -111,10 +99,24 @@ async def stored_file_answer(
     Raises:
         HTTPException: 404 if the file has gone since it was looked up; 412.
     """
-    head = _head(request_headers, place.key, digest, media_type, version, private=private, revocable=revocable)
-    if (unchanged := _unchanged(head)) is not None:
-        return unchanged
-    coding = head.coding
+    headers = dict(_OWN_PAGE) if media_type.startswith("text/html") else {}
+    cache_control = PRIVATE if revocable else _cache_control(digest, version, private=private)
+    plain, coding = f'"{digest}"', None
+    if codings := codings_of(place.key):
+        headers.update(_VARY)
+        coding = choose(accept_encoding(request_headers), codings).coding
+        if "range" in request_headers and (
+            coding is None or request_headers.get("if-range", "").strip() != coded_tag(plain, coding)
+        ):
+            # A part is one of the file as it is, unless it goes on with a copy that the client has begun.
+            coding = None
+    # What is asked most often of files, and answered by the row alone: nothing is looked at on the disk.
+    if (
+        (asked := request_headers.get("if-none-match")) is not None
+        and not must_match(request_headers)
+        and (tag := _kept_tag(digest, coding, asked)) is not None
+    ):
+        return not_modified(tag, {"Cache-Control": cache_control, **headers})
     keys = [place.key] if coding is None else [place.key, copy_name(place.key, coding)]
     blob, *copies = await place.blobs.find(*keys)
     if blob is None:
@@ -124,43 +126,23 @@ async def stored_file_answer(
         blob,
         digest=digest,
         media_type=media_type,
-        cache_control=head.cache_control,
-        headers=head.headers,
+        cache_control=cache_control,
+        headers=headers,
         copy=next((Copy(copy, coding) for copy in copies if copy is not None and coding is not None), None),
     )
 
 
-def _head(
-    request_headers: Headers,
-    path: PurePath,
-    digest: str,
-    media_type: str,
-    version: str,
-    *,
-    private: bool,
-    revocable: bool,
-) -> _Head:
-    headers = dict(_OWN_PAGE) if media_type.startswith("text/html") else {}
-    kept = version == version_of(digest) and not revocable
-    cache_control = (_PRIVATE_IMMUTABLE if private else IMMUTABLE) if kept else PRIVATE
-    plain, coding, tag = f'"{digest}"', None, None
-    if codings := codings_of(path):
-        headers["Vary"] = "Accept-Encoding"
-        coding = choose(accept_encoding(request_headers), codings).coding
-        if "range" in request_headers and (
-            coding is None or request_headers.get("if-range", "").strip() != coded_tag(plain, coding)
-        ):
-            # A part is one of the file as it is, unless it goes on with a copy that the client has begun.
-            coding = None
-    if (asked := request_headers.get("if-none-match")) is not None and not must_match(request_headers):
-        # What is asked most often of files, and answered by the row alone: nothing is looked at on the disk.
-        tags = (plain,) if coding is None else (coded_tag(plain, coding), plain)
-        if asked.strip() != "*":
-            tag = named(asked, tags)
-    return _Head(cache_control, headers, coding, tag)
+_VARY = {"Vary": "Accept-Encoding"}
 
 
-def _unchanged(head: _Head) -> Response | None:
-    if head.kept_tag is None:
-        return None
-    return not_modified(head.kept_tag, {"Cache-Control": head.cache_control, **head.headers})
+def _cache_control(digest: str, version: str, *, private: bool) -> str:
+    if version != version_of(digest):
+        return PRIVATE
+    return _PRIVATE_IMMUTABLE if private else IMMUTABLE
+
+
+def _kept_tag(digest: str, coding: str | None, asked: str) -> str | None:
+    """That of what the client has, where it is good."""
+    plain = f'"{digest}"'
+    tags = (plain,) if coding is None else (coded_tag(plain, coding), plain)
+    return None if asked.strip() == "*" else named(asked, tags)

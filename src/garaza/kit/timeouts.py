@@ -57,7 +57,7 @@ class Timeouts:
         if seconds is None:
             await self._app(scope, receive, send)
             return
-        watched = _Watched(receive, send, seconds, self._body_idle_seconds, coming=has_body(scope))
+        watched = _Watched(receive, send, seconds, self._body_idle_seconds, coming=_has_body(scope))
         try:
             async with watched.deadline:
                 await self._app(scope, watched.receive if watched.coming else receive, watched.send)
@@ -136,8 +136,7 @@ class _Watched:
         return message
 
 
-def has_body(scope: Scope) -> bool:
-    """Whether one may come with a request."""
+def _has_body(scope: Scope) -> bool:
     for name, value in scope["headers"]:
         if name == b"transfer-encoding" or (name == b"content-length" and value != b"0"):
             return True
