@@ -147,7 +147,9 @@ def conditions(tags: list[str]) -> list[list[Line]]:
     each = [[(b"if-none-match", tag)] for tag in known]
     return [
         *[[]] * 10,
-        *each * 3,
+        *each * 2,
+        # Of the file that is asked for most below.
+        *each[:2] * 12,
         [(b"if-none-match", b"W/" + known[0])],
         [(b"if-none-match", b'"other", ' + known[-1])],
         [(b"if-none-match", b"*")],
@@ -223,7 +225,7 @@ async def test_answers_are_those_of_the_routes(whole: Whole, at_once: Given) -> 
     await compared(whole, seed=1, count=500)
     # On PostgreSQL without a Redis there are no copies.
     hot = whole.database.dialect == "sqlite"
-    assert (at_once.of["status"] > 50, at_once.of["assets"] > 50) == (hot, hot)
+    assert (at_once.of["status"] > 50, at_once.of["assets"] > 20) == (hot, hot)
 
 
 @pytest.mark.parametrize(

@@ -33,12 +33,12 @@ class FileVersions:
 
     def commits(self) -> tuple[int, int] | None:
         """Another one after each commit, of this process or any other; None: it can't be told now."""
-        version = self._ask("data_version")
+        version = self._ask("PRAGMA data_version")
         return None if version is None else (self._opened, version)
 
     def told(self) -> int | None:
         """Another one after each commit of another process that has told of it; None: it can't be said now."""
-        version = self._ask("user_version")
+        version = self._ask("PRAGMA user_version")
         if version is None:
             return None
         if version != self._told:
@@ -77,7 +77,7 @@ class FileVersions:
             if self._connection is None:
                 self._connection = self._connect()
                 self._opened += 1
-            number: int = self._connection.execute(f"PRAGMA {pragma}").fetchone()[0]
+            number: int = self._connection.execute(pragma).fetchone()[0]
         except sqlite3.Error as error:
             if error.sqlite_errorcode & 0xFF not in _BUSY:
                 self.close()

@@ -97,7 +97,14 @@ class MemoryTier:
 
     def is_current(self, names: Iterable[str], stamp: int) -> bool:
         """Whether none of the names was outdated since."""
-        return stamp >= self._floor and all(self._outdated.get(name, 0) <= stamp for name in names)
+        if stamp < self._floor:
+            return False
+        outdated = self._outdated
+        # A loop, as this is asked for every copy that is given out.
+        for name in names:  # noqa: SIM110
+            if outdated.get(name, 0) > stamp:
+                return False
+        return True
 
     def outdate(self, names: Iterable[str]) -> None:
         """What is a copy of any of these, or is becoming one, isn't given out any more."""
