@@ -10,8 +10,9 @@ import pytest
 from fastapi import APIRouter, Depends, FastAPI, HTTPException, Request
 from fastapi.routing import iter_route_contexts
 from starlette.responses import PlainTextResponse
-from starlette.routing import NoMatchFound, Route
+from starlette.routing import NoMatchFound, Route, WebSocketRoute
 from starlette.testclient import TestClient
+from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from garaza.kit.route_index import RouteIndex
 
@@ -125,6 +126,37 @@ def test_it_is_the_index_that_finds_them() -> None:
     # A route of Starlette's own is left to FastAPI, and what comes after a mount, too.
     assert found("GET", "/x/y") is None
     assert found("GET", "/api/late/x") == "/api/{first}/{second}"
+
+
+@pytest.mark.parametrize("path", ["/api/feed/7", "/api/own/7", "/api/7/echo", "/api/nothing", "/api/things/7"])
+def test_sockets_too(path: str) -> None:
+    """Starlette's by the index, FastAPI's by FastAPI; a path of a route for requests is none for them."""
+
+    async def answer(socket: WebSocket) -> None:
+        await socket.accept()
+        route = socket.scope.get("route")
+        await socket.send_json([route and route.path, socket.path_params, socket.scope["endpoint"].__name__])
+        await socket.close()
+
+    def app(*, indexed: bool) -> FastAPI:
+        made, router = make_app(indexed=False), APIRouter(prefix="/api")
+        router.routes.append(WebSocketRoute("/feed/{number}", answer))
+        router.add_api_websocket_route("/own/{number}", answer)
+        router.routes.append(WebSocketRoute("/{number}/echo", answer))
+        made.router.routes.pop(-2)
+        made.include_router(router)
+        if indexed:
+            RouteIndex(made)
+        return made
+
+    def seen(client: TestClient) -> Any:
+        try:
+            with client.websocket_connect(path) as socket:
+                return socket.receive_json()
+        except WebSocketDisconnect as gone:
+            return gone.code
+
+    assert seen(TestClient(app(indexed=True))) == seen(TestClient(app(indexed=False)))
 
 
 def test_a_route_that_is_added_later_is_found() -> None:

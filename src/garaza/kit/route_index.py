@@ -12,13 +12,15 @@ from dataclasses import dataclass
 from typing import Any
 
 from fastapi import FastAPI
-from fastapi.routing import APIRoute, RouteContext, iter_route_contexts
+from fastapi.routing import APIRoute, APIWebSocketRoute, RouteContext, iter_route_contexts
 from starlette.routing import BaseRoute, Match, NoMatchFound, Route, WebSocketRoute
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 _WORDS = 3
 """Of a path, by which routes are looked up."""
 _KEY = "garaza.route_app"
+_SOCKET = "WEBSOCKET"
+"""In place of a method."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,9 +38,9 @@ class RouteIndex(BaseRoute):
     """Takes the first place among an application's routes, and finds the others.
 
     It finds what would be the first to match with path and method, or nothing: then FastAPI looks for itself, as if
-    this weren't there. That is what happens for 404, 405 and redirects, for WebSockets, below a root path, and for all
-    from the first route on that isn't known here (a mount, say). Routes that are added later are found, too, if they
-    are added to the application.
+    this weren't there. That is what happens for 404, 405 and redirects, below a root path, and for all from the first
+    route on that isn't known here (a mount, say). Routes that are added later are found, too, if they are added to the
+    application. A WebSocket that it finds keeps fewer calls waiting for as long as it is open, which is memory.
     """
 
     def __init__(self, app: FastAPI) -> None:
@@ -51,11 +53,11 @@ class RouteIndex(BaseRoute):
         """See `BaseRoute`."""
         path = scope.get("path", "")
         # Patterns end before a line break, words don't.
-        if scope["type"] != "http" or scope.get("root_path") or "\n" in path:
+        if scope["type"] == "lifespan" or scope.get("root_path") or "\n" in path:
             return Match.NONE, {}
         if self._known != len(self._routes):
             self._learn()
-        for candidate in self._candidates(scope["method"], path):
+        for candidate in self._candidates(scope.get("method", _SOCKET), path):
             if match := candidate.pattern.match(path):
                 if candidate.app is None:
                     break
@@ -87,11 +89,10 @@ class RouteIndex(BaseRoute):
         self._known = len(self._routes)
         by_words: dict[tuple[str, ...], list[tuple[int, _Candidate]]] = {}
         for place, context in enumerate(iter_route_contexts([one for one in self._routes if one is not self])):
-            if isinstance(context.original_route, WebSocketRoute):
-                continue
-            if not isinstance(context.original_route, Route):
+            route = context.original_route
+            if not isinstance(route, Route | WebSocketRoute):
                 break
-            for method in context.methods or ():
+            for method in [_SOCKET] if isinstance(route, WebSocketRoute) else context.methods or ():
                 key = (method, *_first_words(context.path_format or ""))
                 by_words.setdefault(key, []).append((place, _candidate(context)))
         self._by_words = {key: _with_shorter(key, by_words) for key in by_words}
@@ -103,9 +104,15 @@ def _candidate(context: RouteContext) -> _Candidate:
     return _Candidate(
         pattern=context.path_regex,
         convertors=special or None,
-        app=context.app if isinstance(route, APIRoute) else None,
-        found={"endpoint": context.endpoint, "route": route},
+        app=context.app if _is_known(route) else None,
+        # Routes of FastAPI tell which they are, Starlette's don't.
+        found={"endpoint": context.endpoint, **({"route": route} if isinstance(route, APIRoute) else {})},
     )
+
+
+def _is_known(route: BaseRoute) -> bool:
+    # FastAPI's own WebSockets are told of the route that was made of them when their router was included.
+    return isinstance(route, APIRoute | WebSocketRoute) and not isinstance(route, APIWebSocketRoute)
 
 
 def _first_words(path_format: str) -> list[str]:
