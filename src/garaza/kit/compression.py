@@ -13,7 +13,7 @@ from __future__ import annotations
 import asyncio
 import os
 import re
-from collections.abc import Iterable
+from collections.abc import Awaitable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache
 
@@ -96,10 +96,10 @@ class Compression:
         self.threads = ThreadPoolExecutor(min(4, os.cpu_count() or 1), thread_name_prefix="compression")
         self._never = None if never is None else re.compile(never).search
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
+        """See the module."""
         if scope["type"] != "http" or (self._never is not None and self._never(scope["path"])):
-            await self._app(scope, receive, send)
-            return
+            return self._app(scope, receive, send)
         accepted, conditional, signed = None, False, False
         for name, value in scope["headers"]:
             if name == b"accept-encoding":
@@ -112,7 +112,7 @@ class Compression:
         # A signature holds for the condition as it was sent. The client is sent the answer anew, which is right too.
         if conditional and not signed:
             scope["headers"], answer.tags = _plain_conditions(scope, choose(accepted).coding)
-        await self._app(scope, receive, answer.send)
+        return self._app(scope, receive, answer.send)
 
 
 class _Answer:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import email.utils
 import re
-from collections.abc import Sequence
+from collections.abc import Awaitable, Sequence
 from dataclasses import dataclass
 from datetime import UTC
 from hashlib import sha256
@@ -147,11 +147,10 @@ class EntityTags:
         self._app = app
         self._default = (b"cache-control", cache_control.encode("ascii"))
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
         """See the class."""
         if scope["type"] != "http" or scope["method"] not in {"GET", "HEAD"}:
-            await self._app(scope, receive, send)
-            return
+            return self._app(scope, receive, send)
         start: Message | None = None
 
         async def tagging_send(message: Message) -> None:
@@ -169,7 +168,7 @@ class EntityTags:
                 await send(begun)
             await send(message)
 
-        await self._app(scope, receive, tagging_send)
+        return self._app(scope, receive, tagging_send)
 
     def _prepare(self, message: Message) -> bool:
         """Whether an answer gets a tag; one that may gets the default of caching, too."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Awaitable, Iterable
 from typing import Literal
 
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -66,11 +66,13 @@ class SecurityHeaders:
         hsts = f"max-age={hsts_seconds}" + ("; includeSubDomains" if hsts_subdomains else "")
         self._hsts = [*self._secret, *_lines([("strict-transport-security", hsts)])] if hsts_seconds else self._secret
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
         """See the class."""
         if scope["type"] != "http":
-            await self._app(scope, receive, send)
-            return
+            return self._app(scope, receive, send)
+        return self._answer(scope, receive, send)
+
+    async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
 
         def add(status: int, headers: HeaderLines) -> None:
             # A 304 is no content: what was said with that still holds, and what isn't sent costs nothing.

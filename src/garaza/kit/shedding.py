@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
@@ -31,8 +31,11 @@ class LoadShedding:
         self._choose = choose
         self._turn_away = turn_away
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
         rooms = self._choose(scope) if scope["type"] == "http" else ()
+        return self._let_in(rooms, scope, receive, send) if rooms else self._app(scope, receive, send)
+
+    async def _let_in(self, rooms: tuple[Room, ...], scope: Scope, receive: Receive, send: Send) -> None:
         for room in rooms:
             if room.in_use >= room.places:
                 room.turned_away += 1

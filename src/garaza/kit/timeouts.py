@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -52,11 +52,13 @@ class Timeouts:
         self._stalled = stalled
         self._happened = happened
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
         seconds = self._choose(scope) if scope["type"] == "http" else None
         if seconds is None:
-            await self._app(scope, receive, send)
-            return
+            return self._app(scope, receive, send)
+        return self._within(seconds, scope, receive, send)
+
+    async def _within(self, seconds: float, scope: Scope, receive: Receive, send: Send) -> None:
         watched = _Watched(receive, send, seconds, self._body_idle_seconds, coming=_has_body(scope))
         deadline = watched.deadline
         try:

@@ -6,7 +6,7 @@ import base64
 import binascii
 import hashlib
 import re
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -122,12 +122,10 @@ class TusAnswers:
         self._path = path
         self._below = f"{path}/"
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http" or not (scope["path"] == self._path or scope["path"].startswith(self._below)):
-            await self._app(scope, receive, send)
-            return
-
-        await self._app(scope, receive, adding_headers(scope, send, _add_version))
+    def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
+        if scope["type"] == "http" and (scope["path"] == self._path or scope["path"].startswith(self._below)):
+            send = adding_headers(scope, send, _add_version)
+        return self._app(scope, receive, send)
 
 
 def _add_version(_status: int, headers: HeaderLines) -> None:

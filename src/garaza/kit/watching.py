@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from contextvars import Token
 from typing import Any, Protocol
 
@@ -63,15 +63,15 @@ class Watching:
         self._private = tuple(private)
         self._spans = spans
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
         """See the class."""
         match scope["type"]:
             case "http":
-                await self._request(scope, receive, send)
+                return self._request(scope, receive, send)
             case "websocket":
-                await self._socket(scope, receive, send)
+                return self._socket(scope, receive, send)
             case _:
-                await self._app(scope, receive, send)
+                return self._app(scope, receive, send)
 
     async def _request(self, scope: Scope, receive: Receive, send: Send) -> None:
         request = CurrentRequest(scope.get("state", {}).get("request_id"))

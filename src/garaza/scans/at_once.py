@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import re
 from collections import OrderedDict
+from collections.abc import Awaitable
 from functools import lru_cache
 from pathlib import PurePosixPath
 
@@ -85,10 +86,10 @@ class AnswersAtOnce:
         }
         self._written: OrderedDict[str, tuple[StatusAnswer, TaggedJson]] = OrderedDict()
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
         """See the class."""
         answer = self._answer(scope) if scope["type"] == "http" else None
-        await (self._app if answer is None else answer)(scope, receive, send)
+        return (self._app if answer is None else answer)(scope, receive, send)
 
     def _answer(self, scope: Scope) -> ASGIApp | None:
         path, method = scope["path"], scope["method"]
