@@ -99,8 +99,8 @@ TABLE: tuple[tuple[str, str, Call], ...] = (
     (_READ, "/api/shared/{}/assets/**", _FILE),
     (_READ, "/api/shared/{}/thumbnail", _FILE),
     # How far is it?
-    (_READ, "/api/status", _POLLING),
     (_READ, "/api/status/{}", _POLLING),
+    (_READ, "/api/status", _POLLING),
     ("WEBSOCKET", "/ws", _LIVE),
     ("WEBSOCKET", "/ws/{}", _LIVE),
     ("GET", "/api/events", _LIVE),
