@@ -1,8 +1,8 @@
 """Plain ASGI middleware: what every answer carries.
 
 Much of the middleware here is called by a plain function, which gives what has to be awaited: where there is nothing to
-do afterwards, that is what is inside. A call that only waits for another one takes time, and half a kilobyte for as long
-as a WebSocket is open. The outermost is a coroutine function, by which servers tell what they have before them.
+do afterwards, that is what is inside. A call that only waits for another one takes time, and half a kilobyte while a
+WebSocket is open. The outermost is a coroutine function, by which servers tell what they have before them.
 """
 
 from __future__ import annotations
