@@ -10,7 +10,7 @@ import pytest
 
 from garaza.kit.cache.cache import Cache, Life, Subject
 from garaza.kit.cache.codecs import JsonCodec
-from garaza.kit.cache.memory import OVERHEAD_BYTES, Entry, MemoryTier
+from garaza.kit.cache.memory import OVERHEAD_BYTES, VALUE_BYTES, Entry, MemoryTier
 from garaza.kit.current_request import CurrentRequest, current_request
 from tests.clock import SettableClock
 
@@ -336,6 +336,58 @@ async def test_what_was_renewed_from_before_a_commit_is_not_kept(world: World) -
     assert await world.get() == "new"
 
 
+# At hand ----------------------------------------------------------------------------------------------------------
+
+
+async def test_what_is_at_hand_is_given_out_without_waiting(world: World) -> None:
+    assert world.subject.at_hand("k") is None
+    await world.get()
+    first = world.subject.at_hand("k")
+    assert first == "old"
+    # Read once.
+    assert world.subject.at_hand("k") is first
+    assert (await world.get()) is first
+    assert (world.source.asked, world.cache.hits["word", "memory"]) == (1, 3)
+
+
+async def test_what_is_outdated_ended_or_has_to_be_renewed_is_not_at_hand(world: World) -> None:
+    await world.get()
+    # Whoever is told "none" asks, and so has it found out anew.
+    world.clock.now += 0.96 * LIFE
+    assert world.subject.at_hand("k") is None
+    assert (await world.get(), world.source.asked) == ("old", 1)
+    await world.settled()
+    assert (world.subject.at_hand("k"), world.source.asked) == ("old", 2)
+    async with world.cache.announcing(["name:k"]):
+        pass
+    assert world.subject.at_hand("k") is None
+    await world.get()
+    world.clock.now += LIFE
+    assert world.subject.at_hand("k") is None
+
+
+async def test_neither_that_there_is_nothing_nor_what_can_not_be_read_is_at_hand(world: World) -> None:
+    world.source.value = None
+    assert await world.get() is None
+    assert world.subject.at_hand("k") is None
+    world.source.value = "new"
+    assert await world.get("other") == "new"
+    world.cache.memory._entries["word:other"].data = b"{"
+    assert world.subject.at_hand("other") is None
+
+
+@pytest.mark.parametrize("validated", [False, True])
+async def test_nothing_is_at_hand_of_what_others_may_have_changed(validated: bool) -> None:
+    world = World(alone=validated, strict=True, validated=validated, generation=1)
+    world.cache._alone = True
+    await world.get()
+    assert world.subject.at_hand("k") == "old"
+    world.cache._alone, world.generation = False, None
+    assert world.subject.at_hand("k") is None
+    world.cache._alone, world.generation = True, 2
+    assert world.subject.at_hand("k") == (None if validated else "old")
+
+
 # Room ------------------------------------------------------------------------------------------------------------
 
 
@@ -352,6 +404,30 @@ def test_it_takes_no_more_bytes_than_it_may() -> None:
     assert tier.evictions > 100
     held = sum(len(key) + len(one.data or b"") + OVERHEAD_BYTES for key, one in tier._entries.items())
     assert tier.bytes == held
+    for key in list(tier._entries):
+        tier.drop(key)
+    assert tier.bytes == 0
+
+
+def test_what_data_says_takes_room_too() -> None:
+    tier = MemoryTier(20_000, 100)
+    for number in range(10):
+        tier.put(str(number), entry(tier))
+    before = tier.bytes
+    kept = tier.get("9")
+    assert kept is not None
+    tier.add_value("9", kept, "what it says")
+    tier.add_value("9", kept, "twice is once")
+    assert (kept.value, tier.bytes) == ("what it says", before + VALUE_BYTES + 10)
+    tier.drop("9")
+    assert tier.bytes == before * 9 // 10
+    # It isn't there any more.
+    tier.add_value("9", kept, "something else")
+    assert tier.bytes == before * 9 // 10
+    for number in range(9):
+        if (found := tier.get(str(number))) is not None:
+            tier.add_value(str(number), found, "more")
+        assert tier.bytes <= 20_000
     for key in list(tier._entries):
         tier.drop(key)
     assert tier.bytes == 0

@@ -292,3 +292,25 @@ async def test_some_may_take_as_long_as_they_like() -> None:
     client = Client(limited(app, seconds=None)[0])
     await client.go()
     assert client.body == b"done"
+
+
+async def test_who_cancels_at_the_same_moment_is_not_taken_for_the_deadline() -> None:
+    """A server that stops wants its tasks to end, however late these are."""
+    happened: Counter[str] = Counter()
+    began = asyncio.Event()
+
+    async def work(_scope: object, _receive: object, _send: object) -> None:
+        began.set()
+        try:
+            await asyncio.Event().wait()
+        except asyncio.CancelledError:
+            # The deadline's; the other one comes while this tidies up.
+            task.cancel()
+            await asyncio.sleep(0)
+
+    timeouts = Timeouts(work, lambda _scope: SOON, SOON, work, work, happened)
+    task = asyncio.ensure_future(Client(timeouts).go())
+    await began.wait()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert happened == {}
