@@ -23,7 +23,7 @@ def find_program() -> str | None:
     return shutil.which("nginx", path=os.environ.get("PATH", "") + ":/usr/sbin:/usr/local/sbin")
 
 
-def _configured(address: str, data: Path, folder: Path, listen: str) -> Path:
+def _configured(address: str, data: Path, folder: Path, listen: str, also: str) -> Path:
     """The one of `deploy`, for this machine: other places, another port, and nothing to look names up with."""
     text = (ROOT / "deploy" / "nginx.conf").read_text(encoding="utf-8")
     for old, new in (
@@ -34,6 +34,7 @@ def _configured(address: str, data: Path, folder: Path, listen: str) -> Path:
         ("set $garaza api:8000;", f"set $garaza {address.removeprefix('http://')};"),
         ("worker_rlimit_nofile 65536;", ""),
         ("access_log /dev/stdout garaza;", "access_log off;"),
+        ("        location / {", f"        {also}\n        location / {{"),
     ):
         assert old in text, old
         text = text.replace(old, new)
@@ -50,11 +51,15 @@ def _user() -> str:
 
 
 @contextmanager
-def nginx(address: str, data: Path, folder: Path, port: int | None = None) -> Iterator[Path]:
-    """The socket that it listens on; and on this port, which has to be free."""
+def nginx(address: str, data: Path, folder: Path, port: int | None = None, also: str = "") -> Iterator[Path]:
+    """The socket that it listens on; and on this port, which has to be free.
+
+    Args:
+        also: what its server has besides.
+    """
     program, listening = find_program(), folder / "nginx.sock"
     assert program is not None
-    config = _configured(address, data, folder, "" if port is None else f" listen 127.0.0.1:{port};")
+    config = _configured(address, data, folder, "" if port is None else f" listen 127.0.0.1:{port};", also)
     with subprocess.Popen([program, "-c", str(config), "-e", str(folder / "error.log")]) as process:
         try:
             _wait_for(listening, folder / "error.log")
