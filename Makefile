@@ -43,8 +43,9 @@ bench: setup ## Measure the parts that are measured, before against after
 
 lock: setup ## Pin the newest versions that pyproject.toml allows
 	$(BIN)/python -m pip install --quiet uv
-	$(BIN)/uv pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes --no-header --no-emit-index-url --upgrade --quiet -o requirements/base.txt
 	$(BIN)/uv pip compile pyproject.toml --extra postgres --extra celery --extra redis --extra s3 --extra qdrant --universal --python-version 3.11 --generate-hashes --no-header --no-emit-index-url --upgrade --quiet -o requirements/deploy.txt
+# An extra may want an older version of what both have.
+	$(BIN)/uv pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes --no-header --no-emit-index-url --upgrade --quiet --constraint requirements/deploy.txt -o requirements/base.txt
 	printf 'hatchling\nnodejs-wheel-binaries\n' | $(BIN)/uv pip compile - --universal --python-version 3.11 --generate-hashes --no-header --no-emit-index-url --upgrade --quiet -o requirements/build.txt
 	$(BIN)/uv pip compile pyproject.toml --extra dev --universal --python-version 3.11 --generate-hashes --no-header --no-emit-index-url --upgrade --quiet -o requirements/dev.txt
 

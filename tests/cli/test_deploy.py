@@ -6,6 +6,7 @@ import ipaddress
 import re
 import tomllib
 from importlib import metadata
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,6 +15,7 @@ import yaml
 from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
 from garaza.cli.app import app
+from garaza.kit.storage import DataDirectory
 from garaza.settings import Settings
 from tests.conftest import ROOT
 
@@ -54,10 +56,11 @@ def _compose(given: dict[str, str]) -> dict[str, Any]:
     return loaded
 
 
+_SECRETS = {"POSTGRES_PASSWORD": "secret", "QDRANT_API_KEY": "other"}
 GIVEN = {
-    "as it comes": {"POSTGRES_PASSWORD": "secret"},
-    "the example": {**_example(), "POSTGRES_PASSWORD": "secret"},
-    "with Celery": {"POSTGRES_PASSWORD": "secret", "GARAZA_JOBS__BROKER_URL": "redis://valkey:6379/1"},
+    "as it comes": _SECRETS,
+    "the example": {**_example(), **_SECRETS},
+    "with Celery": {**_SECRETS, "GARAZA_JOBS__BROKER_URL": "redis://valkey:6379/1"},
 }
 
 
@@ -81,9 +84,10 @@ def _known() -> set[str]:
     return {name.upper() for name in names}
 
 
-def test_a_password_must_be_given() -> None:
-    with pytest.raises(AssertionError, match="POSTGRES_PASSWORD"):
-        _compose(_example())
+@pytest.mark.parametrize("name", _SECRETS)
+def test_secrets_must_be_given(name: str) -> None:
+    with pytest.raises(AssertionError, match=name):
+        _compose({**_example(), **_SECRETS, name: ""})
 
 
 @pytest.mark.parametrize("name", ["compose.yaml", ".env.example", "Dockerfile", "README.md"])
@@ -180,10 +184,33 @@ def test_nginx_takes_what_garaza_takes(compose: dict[str, Any], monkeypatch: pyt
     assert int(stall[1]) > settings.uploads.stall_seconds
 
 
+def _mounted(volume: str | dict[str, Any]) -> tuple[str, str]:
+    if isinstance(volume, dict):
+        return volume["source"], volume["target"]
+    source, target = volume.split(":")[:2]
+    return source, target
+
+
+def test_nginx_has_the_files_that_it_is_to_send_and_no_others(compose: dict[str, Any]) -> None:
+    prefix = compose["services"]["api"]["environment"]["GARAZA_FILES__ACCEL_PREFIX"]
+    root = compose["services"]["api"]["environment"]["GARAZA_DATA_DIR"]
+    assert re.search(rf"location {prefix} {{\s+internal;\s+alias {root}/;", NGINX)
+    data = DataDirectory(Path(root))
+    mounts = [volume for volume in compose["services"]["nginx"]["volumes"] if isinstance(volume, dict)]
+    assert {mount["target"] for mount in mounts} == {str(data.results), str(data.uploads)}
+    for mount in mounts:
+        assert mount["read_only"] is True
+        assert f"{root}/{mount['volume']['subpath']}" == mount["target"]
+    # They are readable to the one user alone that the service runs as.
+    user = re.search(r"--uid (\d+)", DOCKERFILE)
+    assert user is not None
+    assert compose["services"]["nginx"]["user"] == f"{user[1]}:{user[1]}"
+
+
 def test_files_that_are_named_exist_and_volumes_are_declared(compose: dict[str, Any]) -> None:
     for service in compose["services"].values():
         for volume in service.get("volumes", ()):
-            source, target = volume.split(":")[:2]
+            source, target = _mounted(volume)
             assert target.startswith("/")
             assert (DEPLOY / source).is_file() if source.startswith("./") else source in compose["volumes"]
         if "build" in service:
@@ -192,7 +219,7 @@ def test_files_that_are_named_exist_and_volumes_are_declared(compose: dict[str, 
     # Folders of the image, made for its user, so that a new volume is its own.
     made = re.search(r"install -d -o garaza -g garaza -m 0700 (.+)\n", DOCKERFILE)
     assert made is not None
-    targets = {volume.split(":")[1] for volume in compose["services"]["api"]["volumes"]}
+    targets = {_mounted(volume)[1] for volume in compose["services"]["api"]["volumes"]}
     assert targets == set(made[1].split())
 
 
