@@ -2,8 +2,8 @@
 
 Before: a route that answers with Starlette's `FileResponse`, which reads 64 KiB at a time. After: the service, which
 reads a megabyte at a time; and behind nginx with the file of `deploy`, where it only says which file it is
-(X-Accel-Redirect). Costs are the CPU seconds of all processes that take part, for each gigabyte. What the system does to
-hand the bytes over to a client on the same machine counts as the sender's, whoever that is: nginx alone, sending the
+(X-Accel-Redirect). Costs are the CPU seconds of all processes that take part, for each gigabyte. What the system does
+to hand the bytes over to a client on the same machine counts as the sender's, whoever that is: nginx alone, sending the
 same file without asking anybody, says how much that is here.
 """
 

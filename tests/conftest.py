@@ -18,6 +18,8 @@ sys.path.insert(0, str(ROOT))
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Leave out what is meant for CI: one kind of database, unless all are asked for, and sizes without `-m`."""
     _choose_databases(config, items)
+    # Sorting is stable: all others stay as they were.
+    items.sort(key=lambda item: _LONGEST.get(item.path.relative_to(ROOT).as_posix(), len(_LONGEST)))
     if config.getoption("-m"):
         return
     for item in items:
@@ -25,7 +27,22 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
             item.add_marker(pytest.mark.skip(reason="a size for CI: run with -m slow"))
 
 
-_ON_BOTH = ("jobs", "contract", "database", "live", "importing")
+_LONGEST = {
+    name: place
+    for place, name in enumerate(
+        (
+            "tests/database/test_queries.py",
+            "tests/service/test_killed.py",
+            "tests/reconstruction/test_pipeline.py",
+            "tests/service/test_s3.py",
+            "tests/service/test_limits.py",
+        )
+    )
+}
+"""Files that take minutes: the last to begin would keep one process at work while the others have ended. Processes
+take files in the order of collection (`--no-loadscope-reorder`), and not by the number of tests in them."""
+
+_ON_BOTH = ("jobs", "contract", "database", "live")
 """Folders whose tests are about the database itself, so that each kind of it is always tried."""
 
 
