@@ -201,7 +201,7 @@ async def test_an_upload_that_is_to_be_processed_is_charged_once(pair: Pair, fak
         pair.by_turns(n, anna).post("/api/upload?process=true", files=form, headers=headers) for n in range(6)
     )
     assert statuses(answers) == {200: 6}
-    assert {(a.json()["status"], a.json()["not_processed"]) for a in answers} == {("processing", None)}
+    assert {(a.json()["status"], a.json().get("not_processed")) for a in answers} == {("processing", None)}
     assert len({answer.json()["job_id"] for answer in answers}) == 1
     assert (await stats(anna))["total_scans"] == 1
 

@@ -3,8 +3,8 @@
 export interface Progress {
   stage: string;
   progress: number;
-  current_frame: number | null;
-  total_frames: number | null;
+  current_frame?: number;
+  total_frames?: number;
   message: string;
 }
 
@@ -19,10 +19,10 @@ export interface Status {
   status: "uploaded" | "processing" | "completed" | "failed" | "cancelled";
   progress: Progress | null;
   error: string | null;
-  failure: Failure | null;
+  failure?: Failure;
   queue_position: number | null;
   filename: string;
-  expires_at: number | null;
+  expires_at?: number;
 }
 
 export interface Variant {

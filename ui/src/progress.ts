@@ -65,10 +65,7 @@ export function showProgress(main: HTMLElement, status: Status, ended: () => voi
     if (progress.stage !== announced) announce(`${STAGES[at]?.[1] ?? progress.message}, ${Math.round(progress.progress)} percent`);
     announced = progress.stage;
   };
-  show(
-    status.progress ?? { stage: "queued", progress: 0, current_frame: null, total_frames: null, message: "Waiting for its turn" },
-    status.queue_position,
-  );
+  show(status.progress ?? { stage: "queued", progress: 0, message: "Waiting for its turn" }, status.queue_position);
   const followIt = (): (() => void) =>
     follow(status.job_id, {
       onProgress: show,

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
-from garaza.kit.answers import Answer
+from garaza.kit.answers import Answer, Omitted
 from garaza.reconstruction.cameras.scale import KnownLength
 from garaza.reconstruction.quality import Quality
 from garaza.webhooks.address import WebhookAddress
@@ -48,8 +48,8 @@ class ProgressBody(Answer):
 
     stage: str
     progress: float = Field(description="0 to 100, of the whole.")
-    current_frame: int | None = None
-    total_frames: int | None = None
+    current_frame: Omitted[int] = None
+    total_frames: Omitted[int] = None
     message: str
 
 
@@ -70,14 +70,14 @@ class StatusAnswer(Answer):
     phase: str = Field(description="As status, but with queued and running told apart.")
     progress: ProgressBody | None
     error: str | None
-    failure: FailureBody | None
+    failure: Omitted[FailureBody] = None
     attempts: int
     queue_position: int | None
     filename: str
     created_at: float
-    started_at: float | None
-    finished_at: float | None
-    expires_at: float | None
+    started_at: Omitted[float] = None
+    finished_at: Omitted[float] = None
+    expires_at: Omitted[float] = None
 
 
 class AttemptBody(Answer):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pydantic import Field
 
 from garaza.jobs.models import Job
-from garaza.kit.answers import Answer
+from garaza.kit.answers import Answer, Omitted
 
 
 class NotProcessed(Answer):
@@ -28,9 +28,9 @@ class UploadAnswer(Answer):
     frame_rate: float
     frame_count: int
     codec: str
-    expires_at: float | None = Field(description="Unix time at which the scan is deleted.")
-    queue_position: int | None = None
-    not_processed: NotProcessed | None = None
+    expires_at: Omitted[float] = Field(default=None, description="Unix time at which the scan is deleted.")
+    queue_position: Omitted[int] = None
+    not_processed: Omitted[NotProcessed] = None
 
     @classmethod
     def of(cls, job: Job) -> UploadAnswer:
