@@ -20,4 +20,5 @@ def _is_none(value: object) -> bool:
 
 
 Omitted = Annotated[T | None, Field(exclude_if=_is_none)]
-"""Of a field that isn't in the document where there is nothing to say, and its description says so. Its default is None."""
+"""Of a field, with None as its default, that isn't in the document where there is nothing to say; its description says
+so."""
