@@ -198,11 +198,9 @@ def _make_lifespan(
             ending.push_async_callback(sweeper.stop)
             services.housekeeping.start()
             ending.push_async_callback(services.housekeeping.stop)
-            services.importing.runner.start()
-            ending.push_async_callback(services.importing.runner.stop)
-            if parts.settings.furniture.enabled:
-                services.furniture.shelf.start()
-                ending.push_async_callback(services.furniture.stop)
+            if parts.settings.furniture.enabled and parts.settings.furniture.embedded_imports:
+                services.importing.runner.start()
+                ending.push_async_callback(services.importing.runner.stop)
             if parts.settings.webhooks.enabled:
                 services.deliverer.start()
                 ending.push_async_callback(services.deliverer.stop)

@@ -558,6 +558,9 @@ class FurnitureSettings(BaseModel):
     """Whether pictures of products that are elsewhere are fetched when somebody wants to see them."""
     picture_cache_bytes: Annotated[int, Field(ge=1 << 20, le=1 << 40)] = 500 << 20
     """Of such pictures that are kept, made small: some 50 KB each."""
+    embedded_imports: bool = True
+    """Whether catalogues that admins send are imported by a process beside the service. Else `garaza catalogue work`
+    does it, in the same data directory."""
     max_import_bytes: Annotated[int, Field(ge=1 << 10, le=1 << 40)] = 2 << 30
     search_seconds: Annotated[float, Field(ge=0, le=86400)] = 3600
     """How long what was found is remembered; another catalogue is another question anyhow."""

@@ -42,6 +42,8 @@ class Good:
 SCAN = {"job_id": "user's finished scan"}
 UPLOAD = {"upload_id": "user's upload"}
 ROOM = {"room_id": "user's room"}
+IMPORTS = "/api/admin/catalogue/imports"
+IMPORT = {"import_id": "admin's import"}
 PAGE = {"page": 1, "page_size": 20}
 TUS = {"Tus-Resumable": "1.0.0"}
 PART = {
@@ -251,6 +253,21 @@ GOOD = [
     ),
     Good("GET", "/api/admin/activities", query={"action": "login", **PAGE}, viewer="admin"),
     Good("GET", "/api/admin/activities", query={"cursor": "@cursor of a number"}, viewer="admin"),
+    Good(
+        "POST",
+        IMPORTS,
+        query={"name": "chairs.csv", "replace": "true", "keep_sample": "true", "map": "Code=asin"},
+        content=b"Code,title\nB000000001,Chair\n",
+        viewer="admin",
+        spends=("admin's import",),
+    ),
+    Good("POST", IMPORTS, form={"file": "asin,title\nB000000001,Chair\n"}, viewer="admin", spends=("admin's import",)),
+    Good("GET", IMPORTS, query=PAGE, viewer="admin"),
+    Good("GET", IMPORTS, query={"cursor": "@cursor of a time and a text"}, viewer="admin"),
+    Good("GET", f"{IMPORTS}/{{import_id}}", IMPORT, viewer="admin"),
+    Good("GET", f"{IMPORTS}/{{import_id}}/notes", IMPORT, query=PAGE, viewer="admin"),
+    Good("GET", f"{IMPORTS}/{{import_id}}/notes", IMPORT, query={"cursor": "@cursor of two numbers"}, viewer="admin"),
+    Good("DELETE", f"{IMPORTS}/{{import_id}}", IMPORT, viewer="admin", spends=("admin's import",)),
     Good("GET", "/health"),
     Good("GET", "/ready"),
     Good("GET", "/metrics", viewer="operator"),

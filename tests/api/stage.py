@@ -29,6 +29,7 @@ KNOWN: dict[str, tuple[str, ...]] = {
     "ids": ("some scans", "user's queued scan"),
     "room_id": ("user's room", "user's room", "admin's room", "nobody's room"),
     "share_id": ("user's link",),
+    "import_id": ("admin's import", "admin's import", "nobody's scan"),
     "upload_id": ("user's upload", "user's upload", "guest's upload", "nobody's scan"),
     "tus-resumable": ("tus version",),
     "upload-offset": ("upload offset",),
@@ -51,7 +52,13 @@ KNOWN: dict[str, tuple[str, ...]] = {
     "description": ("title",),
     "action": ("deed", "login"),
     "format": ("format",),
-    "cursor": ("cursor of a number", "cursor of a time and a number", "cursor of a time and a text"),
+    "map": ("column",),
+    "cursor": (
+        "cursor of two numbers",
+        "cursor of a number",
+        "cursor of a time and a number",
+        "cursor of a time and a text",
+    ),
     "webhook_url": ("web address",),
     "idempotency-key": ("title",),
 }
@@ -68,6 +75,8 @@ _TEXTS = {
     "deed": "viewed",
     "login": "login",
     "format": "glb",
+    "column": "Code=asin",
+    "cursor of two numbers": make_cursor(Place((1, 5))),
     "cursor of a number": make_cursor(Place((5,))),
     "cursor of a time and a number": make_cursor(Place((1e9, 5))),
     "cursor of a time and a text": make_cursor(Place((1e9, "x"), backwards=True)),
@@ -114,6 +123,8 @@ class Stage:
             return await self._scan(whose, what)
         if what == "room":
             return await self._room(whose)
+        if what == "import":
+            return await self._import(whose)
         if what == "upload":
             return await self._upload(whose)
         if what in {"link", "token"}:
@@ -164,6 +175,12 @@ class Stage:
         answer = await (await self.viewer(whose)).post("/api/uploads", headers=headers)
         assert answer.status_code == 201, answer.text
         return str(answer.headers["Location"]).rsplit("/", 1)[1]
+
+    async def _import(self, whose: str) -> str:
+        rows = f"asin,title\nB000000001,{new_id()}\n"
+        answer = await (await self.thing(whose)).post("/api/admin/catalogue/imports", content=rows.encode())
+        assert answer.status_code == 202, answer.text
+        return str(answer.json()["id"])
 
     async def _room(self, whose: str) -> int:
         if whose == "nobody":

@@ -213,6 +213,7 @@ async def whole_service(
         database={"url": url, "pool_timeout_seconds": 60, "busy_timeout_seconds": 60},
         jobs={"embedded_worker": False, "pressure_free_bytes": 0, **groups.pop("jobs", {})},
         uploads={"min_free_bytes": 0, "max_unfinished": 10_000, **groups.pop("uploads", {})},
+        furniture={"embedded_imports": False, **groups.pop("furniture", {})},
         rate_limits={**GENEROUS, **groups.pop("rate_limits", {})},
         # An answer is had when it has ended.
         live={"stream_seconds": 0.05, **groups.pop("live", {})},
