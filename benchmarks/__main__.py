@@ -22,6 +22,7 @@ from rich.table import Table
 from benchmarks import (
     accounts,
     caching,
+    catalogue_import,
     claims,
     compression,
     conditional_requests,
@@ -58,6 +59,7 @@ BENCHMARKS: dict[str, Callable[..., Report]] = {
     "crowd": crowd.run,
     "live": live.run,
     "caching": caching.run,
+    "catalogue_import": catalogue_import.run,
     "furniture_search": furniture_search.run,
     "jobs": jobs.run,
     "claims": claims.run,
