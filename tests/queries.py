@@ -14,7 +14,8 @@ from sqlalchemy import event
 
 from garaza.kit.database import Database
 
-_NOT_COUNTED = ("BEGIN", "COMMIT", "ROLLBACK", "SAVEPOINT", "RELEASE", "PRAGMA", "SET ")
+_NOT_COUNTED = ("BEGIN", "COMMIT", "ROLLBACK", "SAVEPOINT", "RELEASE", "PRAGMA", "SET ", "EXPLAIN")
+"""The last: of what was slow on a busy machine the plan is asked for."""
 _READS = ("SELECT", "WITH")
 
 

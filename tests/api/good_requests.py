@@ -63,6 +63,36 @@ CONDITIONS = {
 LINES = {"Accept": "application/x-ndjson"}
 UNCHANGED = {"If-Match": "*", "If-Unmodified-Since": "Wed, 21 Oct 2015 07:28:00 GMT"}
 BOX = {"points": [[0, 0, 0], [1, 1.5, 1]], "length_m": 2.5}
+PRODUCT = {"asin": "a product"}
+BOUNDS = [f"{end}_{what}" for end in ("min", "max") for what in ("price", "width_cm", "depth_cm", "height_cm")]
+FOUND = {
+    "query": "sofa",
+    "top_k": 3,
+    "user_country": "Croatia",
+    "page": 1,
+    "page_size": 5,
+    "sort": "relevance",
+    "facets": "true",
+    "understand": "true",
+    "without": "x",
+}
+NAMES = ["brands", "categories", "countries", "colors", "materials"]
+NARROWED = {
+    **dict.fromkeys(NAMES, "x"),
+    **{f"not_{name}": "x" for name in NAMES if name != "countries"},
+    "in_stock": "true",
+}
+SEARCH = {
+    **FOUND,
+    "facets": True,
+    "understand": True,
+    "without": ["x"],
+    "filters": {
+        **dict.fromkeys(BOUNDS, 500),
+        **{name: [value] for name, value in NARROWED.items() if name != "in_stock"},
+        "in_stock": True,
+    },
+}
 
 GOOD = [
     Good("POST", "/api/auth/register", body={"email": "@new address", "username": "@new name", "password": PASSWORD}),
@@ -272,6 +302,18 @@ GOOD = [
     Good("GET", "/ready"),
     Good("GET", "/metrics", viewer="operator"),
     Good("GET", "/.well-known/garaza-webhook-keys"),
+    Good("POST", "/api/furniture/search", body=SEARCH),
+    Good("GET", "/api/furniture/search", query={**FOUND, **dict.fromkeys(BOUNDS, 500), **NARROWED}),
+    Good("GET", "/api/furniture/suggest", query={"q": "sof", "limit": 8}),
+    Good("GET", "/api/furniture/products", query={"asins": "NONE"}),
+    Good("GET", "/api/furniture/stats"),
+    Good("GET", "/api/furniture/filters"),
+    Good("GET", "/api/furniture/health"),
+    Good("GET", "/api/furniture/product/{asin}", PRODUCT),
+    Good("GET", "/api/furniture/similar/{asin}", PRODUCT, query={"limit": 8}),
+    Good("GET", "/api/furniture/brand/{brand}", {"brand": "a brand"}, query={"limit": 20, "page": 1}),
+    Good("GET", "/api/furniture/category/{category}", {"category": "a category"}, query={"limit": 20, "page": 1}),
+    Good("GET", "/api/furniture/pictures/{asin}.svg", PRODUCT, query={"v": "x"}),
 ]
 
 

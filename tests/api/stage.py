@@ -142,6 +142,10 @@ class Stage:
             case "operator":
                 # Who reads figures is on the same machine.
                 return self.whole.guest("127.0.0.1")
+            case "a product" | "a brand" | "a category":
+                (found,) = (await self.whole.guest().get("/api/furniture/search?query=sofa&top_k=1")).json()["results"]
+                wanted = found[{"a product": "asin", "a brand": "brand", "a category": "categories"}[name]]
+                return wanted.split(" > ")[-1]
             case "some scans":
                 return ",".join([await self.thing(scan) for scan in _SCANS])
             case "new address":

@@ -13,13 +13,15 @@ from tests.api.contract import CALLS, FILE, Call
 from tests.api.good_requests import GOOD, Good, send
 from tests.api.stage import Stage
 from tests.api.values import misfits
-from tests.api.whole import Visitor, Whole
+from tests.api.whole import StartWhole, Visitor, Whole
 
 pytestmark = pytest.mark.anyio
 
 
 @pytest.fixture
-async def stage(whole: Whole, fake_probe: None) -> Stage:
+async def stage(start: StartWhole, fake_probe: None) -> Stage:
+    whole = await start(furniture={"sample": True})
+    await whole.catalogue()
     return Stage(whole)
 
 

@@ -6,6 +6,7 @@ belong to somebody; and, where a test wants it, the clock. No worker runs: tests
 
 from __future__ import annotations
 
+import asyncio
 import itertools
 import logging
 import os
@@ -33,6 +34,7 @@ from garaza.webhooks.deliverer import Deliverer
 from garaza.wiring import make_parts
 from tests.accounts.house import PASSWORD, CountingHasher
 from tests.limits import GENEROUS
+from tests.service.harness import PATIENCE_SECONDS
 
 VIDEO = b"a video" * 100
 SOURCE = {
@@ -173,6 +175,12 @@ class Whole:
         async with self.database.write() as session:
             assert await self.jobs.complete(session, claim, str(claim.fence), file_rows(folder, Result.read(folder)))
         return job_id
+
+    async def catalogue(self) -> None:
+        """Until searches are answered, by words and by meaning."""
+        async with asyncio.timeout(PATIENCE_SECONDS):
+            while not (await self.guest().get("/api/furniture/health")).json()["semantic"]:  # noqa: ASYNC110 - nobody tells
+                await asyncio.sleep(0.05)
 
     async def close(self) -> None:
         for client in self._clients.values():

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import shutil
 from collections.abc import Iterator
@@ -17,7 +16,6 @@ from hypothesis import strategies as st
 from garaza.kit.database import sqlite_url
 from tests.api.whole import Whole, whole_service
 from tests.queries import Queries
-from tests.service.harness import PATIENCE_SECONDS
 
 JSON = {"Content-Type": "application/json"}
 SEARCH = "/api/furniture/search"
@@ -35,14 +33,8 @@ def shop(portal: BlockingPortal, empty_file: Path, tmp_path_factory: pytest.Temp
     shutil.copy(empty_file, folder / "garaza.db")
     service = whole_service(sqlite_url(folder / "garaza.db"), folder, folder, furniture={"sample": True})
     with portal.wrap_async_context_manager(service) as whole:
-        portal.call(_ready, whole)
+        portal.call(whole.catalogue)
         yield whole
-
-
-async def _ready(whole: Whole) -> None:
-    async with asyncio.timeout(PATIENCE_SECONDS):
-        while not (await whole.guest().get("/api/furniture/health")).json()["semantic"]:  # noqa: ASYNC110 - nobody tells
-            await asyncio.sleep(0.05)
 
 
 class Asking:
