@@ -18,6 +18,8 @@ from garaza.compressing import add_compression
 from garaza.departures.routes import make_router as departure_routes
 from garaza.errors import PROBLEM_RESPONSES, UnexpectedErrors, add_handlers
 from garaza.furniture.importing.routes import make_router as import_routes
+from garaza.furniture.making import Furniture
+from garaza.furniture.picture_routes import make_picture_router
 from garaza.furniture.routes import make_router as furniture_routes
 from garaza.health import make_router as health_routes
 from garaza.jobs.models import Job
@@ -147,10 +149,14 @@ def _api(parts: Parts, services: Services) -> list[APIRouter]:
         room_routes(services.rooms, services.shares, parts.database, parts.blobs, services.removal.remove_room),
         make_shared_router(services.shares, parts.blobs),
         admin_routes(services.admin, parts.clock),
-        *([furniture_routes(services.furniture.service)] if parts.settings.furniture.enabled else []),
+        *(_furniture(services.furniture) if parts.settings.furniture.enabled else []),
         import_routes(services.importing.service, services.importing.uploads),
         stream_routes(live.service, live.ways, live.tickets, parts.settings.live.stream_seconds),
     ]
+
+
+def _furniture(furniture: Furniture) -> list[APIRouter]:
+    return [furniture_routes(furniture.service), make_picture_router(furniture.service, furniture.pictures)]
 
 
 def _make_metrics(

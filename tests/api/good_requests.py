@@ -31,6 +31,8 @@ class Good:
     content: bytes | None = None
     headers: Fields = field(default_factory=dict)
     viewer: str = "user"
+    status: int | None = None
+    """Where it can't be answered as it should be."""
     spends: tuple[str, ...] | None = ()
     """What isn't there any more afterwards; None: nothing is."""
 
@@ -314,6 +316,8 @@ GOOD = [
     Good("GET", "/api/furniture/brand/{brand}", {"brand": "a brand"}, query={"limit": 20, "page": 1}),
     Good("GET", "/api/furniture/category/{category}", {"category": "a category"}, query={"limit": 20, "page": 1}),
     Good("GET", "/api/furniture/pictures/{asin}.svg", PRODUCT, query={"v": "x"}),
+    # The sample's are drawn; see tests/furniture for those that are elsewhere.
+    Good("GET", "/api/furniture/pictures/{asin}/{place}", {**PRODUCT, "place": "no place"}, status=404),
 ]
 
 

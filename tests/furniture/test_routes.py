@@ -175,3 +175,22 @@ def test_nothing_that_is_asked_is_an_error_of_the_service(
     content = json.dumps(body).encode()
     answer = ask.portal.call(lambda: ask.whole.guest().post(SEARCH, content=content, headers=JSON))
     assert answer.status_code in {200, 422}
+
+
+def test_pictures_are_drawn(ask: Asking) -> None:
+    (product,) = ask.search(query="sofa", top_k=1)["results"]
+    address = f"/api/furniture/pictures/{product['asin']}.svg"
+    assert product["imgUrl"].startswith(address)
+    answers = [ask.portal.call(ask.whole.guest().get, path) for path in (address, product["imgUrl"])]
+    for answer in answers:
+        assert (answer.status_code, answer.headers["content-type"]) == (200, "image/svg+xml")
+        assert "<svg" in answer.text
+        assert "default-src 'none'" in answer.headers["content-security-policy"]
+    ask.get("/api/furniture/pictures/NOBODY.svg", 404)
+
+
+def test_there_are_no_pictures_of_elsewhere_in_the_sample(ask: Asking) -> None:
+    (product,) = ask.search(query="sofa", top_k=1)["results"]
+    address = f"/api/furniture/pictures/{product['asin']}"
+    for place, status in ((0, 404), (49, 404), (50, 422), (-1, 422), ("x", 422)):
+        ask.get(f"{address}/{place}", status)

@@ -65,6 +65,8 @@ class Server:
         }
         self.environment = {
             **{name: value for name, value in os.environ.items() if not name.startswith("GARAZA_")},
+            # Making a catalogue ready takes seconds.
+            "GARAZA_FURNITURE__SAMPLE": "false",
             "PYTHONPATH": os.pathsep.join([str(ROOT), str(ROOT / "src")]),
             "GARAZA_TEST_CONTROL": str(control),
             "GARAZA_TEST_TEMPLATE": str(template),

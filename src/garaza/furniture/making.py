@@ -12,12 +12,14 @@ from garaza.furniture.importing.service import ImportService, Sample
 from garaza.furniture.index.edge import EdgeIndex
 from garaza.furniture.index.pgvector import PgVectorIndex
 from garaza.furniture.index.port import VectorIndex
+from garaza.furniture.pictures import Pictures, client
 from garaza.furniture.preparing import Preparing
 from garaza.furniture.runtime import CATALOGUE_CHANNEL, Shelf
 from garaza.furniture.service import FurnitureService
 from garaza.kit.changes import changes_of
 from garaza.kit.clock import Clock
 from garaza.kit.database import Database
+from garaza.kit.safe_http import SafeHttp
 from garaza.kit.storage import DataDirectory
 from garaza.settings import Settings
 
@@ -30,10 +32,16 @@ class Furniture:
     shelf: Shelf
     encoder: OnnxEncoder
     index: VectorIndex
+    pictures: Pictures | None
+    """None: what is elsewhere isn't fetched."""
+    http: SafeHttp
 
     async def stop(self) -> None:
         """End all that goes on."""
         await self.shelf.stop()
+        if self.pictures is not None:
+            await self.pictures.aclose()
+        await self.http.aclose()
         await self.index.close()
         await self.encoder.close()
 
@@ -71,7 +79,10 @@ def make_furniture(
         load_sample if given.sample else None,
     )
     service = FurnitureService(given, database, shelf, None if caching is None else caching.cache)
-    return Furniture(service, shelf, encoder, index)
+    http = client()
+    folder = versions_folder(data) / "pictures"
+    pictures = Pictures(folder, http, given.picture_cache_bytes, clock) if given.fetch_pictures else None
+    return Furniture(service, shelf, encoder, index, pictures, http)
 
 
 def _sample() -> Sample:

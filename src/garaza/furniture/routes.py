@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
-from typing import Annotated, Any
+from typing import Annotated
 
 from fastapi import APIRouter, Path, Query, Response
 from pydantic import AfterValidator
 
 from garaza.accounts.dependencies import GUESTS_TOO
-from garaza.errors import not_found
-from garaza.furniture import sample
 from garaza.furniture.products import MAX_ASIN_LETTERS
 from garaza.furniture.schemas import (
     BrandAnswer,
@@ -28,13 +25,12 @@ from garaza.furniture.schemas import (
     Words,
 )
 from garaza.furniture.service import FurnitureService, too_many
-from garaza.kit.files import IMMUTABLE
 from garaza.kit.text import one_line
 
 MAX_ASINS = 100
 MAX_BODY_BYTES = 1 << 16
 _MAX_PAGE = 1000
-_PUBLIC = {"Cache-Control": "public, max-age=60"}
+PUBLIC = {"Cache-Control": "public, max-age=60"}
 """For a moment a proxy may answer: nothing depends on who asks."""
 _MAX_NAME = 200
 
@@ -42,7 +38,6 @@ Asin = Annotated[str, Path(max_length=MAX_ASIN_LETTERS * 2), AfterValidator(one_
 Name = Annotated[str, Path(max_length=_MAX_NAME), AfterValidator(one_line)]
 Limit = Annotated[int, Query(ge=1, le=100)]
 Page = Annotated[int, Query(ge=1, le=_MAX_PAGE)]
-_SVG: dict[int | str, dict[str, Any]] = {200: {"content": {"image/svg+xml": {"schema": {"type": "string"}}}}}
 
 
 def make_router(furniture: FurnitureService) -> APIRouter:
@@ -65,7 +60,7 @@ def make_router(furniture: FurnitureService) -> APIRouter:
         q: Annotated[Words, Query(max_length=100)],
         limit: Annotated[int, Query(ge=1, le=20)] = 8,
     ) -> SuggestAnswer:
-        response.headers.update(_PUBLIC)
+        response.headers.update(PUBLIC)
         return furniture.suggest(q, limit)
 
     @router.get("/products", summary="Many products", openapi_extra=GUESTS_TOO)
@@ -77,7 +72,7 @@ def make_router(furniture: FurnitureService) -> APIRouter:
         wanted = asins.split(",")
         if len(wanted) > MAX_ASINS:
             raise too_many(MAX_ASINS)
-        response.headers.update(_PUBLIC)
+        response.headers.update(PUBLIC)
         return await furniture.products(wanted)
 
     @router.get("/stats", summary="The catalogue in numbers", response_model=StatsAnswer, openapi_extra=GUESTS_TOO)
@@ -116,21 +111,6 @@ def _add_products(router: APIRouter, furniture: FurnitureService) -> None:
         """Of this name, or whose name begins like this."""
         return _public(await furniture.category(category, limit, page))
 
-    @router.get(
-        "/pictures/{asin}.svg",
-        summary="A drawing of a product of the sample",
-        response_class=Response,
-        responses=_SVG,
-        openapi_extra=GUESTS_TOO,
-    )
-    async def picture(asin: Asin, v: Annotated[str, Query(max_length=100)] = "") -> Response:
-        drawn = await asyncio.to_thread(sample.picture, asin.upper())
-        if drawn is None:
-            raise not_found("picture")
-        kept = IMMUTABLE if v else _PUBLIC["Cache-Control"]
-        headers = {"Cache-Control": kept, "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'"}
-        return Response(drawn, media_type="image/svg+xml", headers=headers)
-
 
 def _public(body: bytes) -> Response:
-    return Response(body, media_type="application/json", headers=_PUBLIC)
+    return Response(body, media_type="application/json", headers=PUBLIC)

@@ -100,6 +100,18 @@ class FurnitureService:
 
         return await self._kept(self._lookups, ("product", asin), make)
 
+    async def find(self, asin: str) -> Product:
+        """As it is in the catalogue.
+
+        Raises:
+            GarazaError: 404.
+        """
+        asin = _asin(asin)
+        found = (await self._by_asins([asin])).get(asin)
+        if found is None:
+            raise not_found("product")
+        return found
+
     async def products(self, asins: list[str]) -> ProductsAnswer:
         """Those of many that there are, in one query."""
         wanted = list(dict.fromkeys(asin.strip().upper() for asin in asins))
