@@ -22,6 +22,7 @@ from garaza.furniture.products import TIERS
 from garaza.furniture.search.asked import MAX_DEPTH, MAX_QUERY_LETTERS, Asked
 from garaza.furniture.search.facets import facets_of
 from garaza.furniture.search.found import Facet, Found, Hit, Relaxed, Understood
+from garaza.furniture.search.kinds import kind_of
 from garaza.furniture.search.lexical import Fit, fit_of
 from garaza.furniture.search.meaning import DEPTH, Meaning, encode
 from garaza.furniture.search.narrowing import Mask, combined, joined, masks_of
@@ -173,7 +174,9 @@ class _Asking:
         rows = np.flatnonzero(found & combined(self.snapshot, masks))
         fit = Fit(words.fit.words[rows], words.fit.grams[rows])
         preferred = preference(self.snapshot, understood.preferred, rows)
-        similarity = fused(self.weights, fit, _estimated(meaning.cosines, rows), preferred)
+        kind = kind_of(self.snapshot, understood.text)
+        kind = None if kind is None else kind[rows]
+        similarity = fused(self.weights, fit, _estimated(meaning.cosines, rows), preferred, kind)
         similarity = sunk(self.weights, self.snapshot, rows, similarity, understood.absent)
         if self.asked.sort != "relevance" and len(rows):
             near = similarity >= _UNSORTED_SHARE * similarity.max()

@@ -48,11 +48,14 @@ def preference(snapshot: Snapshot, preferred: Sequence[Preference], rows: NDArra
     return sums / np.float32(len(preferred))
 
 
-def fused(weights: Weights, fit: Fit, dense: Floats | None, preferred: Floats | None) -> Floats:
+def fused(
+    weights: Weights, fit: Fit, dense: Floats | None, preferred: Floats | None, kind: Mask | None = None
+) -> Floats:
     """The weighted mean of what is known: 0 to 1.
 
     Args:
         dense: cosines. None: meaning isn't looked at.
+        kind: what is of the kind that was asked for. None: none was named.
     """
     total = weights.words + weights.grams
     sums = weights.words * fit.words + weights.grams * fit.grams
@@ -62,6 +65,9 @@ def fused(weights: Weights, fit: Fit, dense: Floats | None, preferred: Floats | 
     if preferred is not None:
         total += weights.preferred
         sums += weights.preferred * preferred
+    if kind is not None:
+        total += weights.kind
+        sums += weights.kind * kind
     return np.asarray(np.clip(sums / total, 0, 1), np.float32)
 
 

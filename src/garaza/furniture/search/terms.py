@@ -10,7 +10,7 @@ import hashlib
 import re
 import threading
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from functools import lru_cache
 
 import numpy as np
@@ -104,3 +104,12 @@ def digest(text: str) -> int:
 def digests(texts: Iterable[str]) -> NDArray[np.uint64]:
     """Of each."""
     return np.fromiter((digest(text) for text in texts), np.uint64)
+
+
+def heads_of(categories: Iterable[str]) -> Mapping[str, tuple[str, ...]]:
+    """Keys of categories by the stem of their last word: what they are, in English."""
+    heads: dict[str, list[str]] = {}
+    for key in categories:
+        if words := words_of(key):
+            heads.setdefault(stem(words[-1]), []).append(key)
+    return {head: tuple(keys) for head, keys in heads.items()}

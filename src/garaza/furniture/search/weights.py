@@ -35,6 +35,8 @@ class Weights:
     """Groups of letters of the text that the product has: for misspelled words and parts of words."""
     preferred: float = 0.05
     """Colours, materials and brands that are named, where some are."""
+    kind: float = 0.2
+    """The kind of thing that is named, where one is: see `kinds`."""
     absent: float = 0.5
     """What remains of the similarity of something with what it is to be without."""
     same_country: float = 1.2

@@ -1,0 +1,50 @@
+"""What kind of thing a text asks for: "desk" in "walnut desk for two", and not "bed" in "lamp for reading in bed".
+
+Neither vectors nor words tell it from what else is said of the thing: a drawer unit of walnut is nearer to "walnut
+desk" than a desk of oak is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from garaza.furniture.search.snapshot import Snapshot
+from garaza.furniture.search.terms import stem, word_set, words_of
+
+_GOES_ON = word_set("for with without in on of under over behind beside next to by from that which to at against as")
+"""What comes after these isn't the thing itself."""
+_MOST_WORDS = 30
+
+
+def kind_of(snapshot: Snapshot, text: str) -> NDArray[np.bool_] | None:
+    """Which rows are of the kind that a text names; None: it names none that the catalogue has."""
+    heads: list[str] = []
+    said: set[str] = set()
+    either = False
+    for word in words_of(text)[:_MOST_WORDS]:
+        if word in _GOES_ON:
+            if heads:
+                break
+            continue
+        if word in {"or", "and"}:
+            either = bool(heads)
+            continue
+        term = stem(word)
+        said.add(term)
+        if term in snapshot.heads:
+            heads = [*heads, term] if either else [term]
+        either = False
+    if not heads:
+        return None
+    return snapshot.labels["categories"].mask(key for head in heads for key in _narrowest(snapshot.heads[head], said))
+
+
+def _narrowest(keys: Sequence[str], said: Collection[str]) -> list[str]:
+    """Of "coffee table" the coffee tables; of "table" all of them."""
+    shares = {key: [stem(word) in said for word in words_of(key)] for key in keys}
+    whole = [key for key, share in shares.items() if all(share)]
+    most = max((len(shares[key]) for key in whole), default=0)
+    return [key for key in whole if len(shares[key]) == most] if most > 1 else list(keys)
