@@ -166,5 +166,5 @@ def make_services(parts: Parts, worker_pid: Callable[[], int | None] | None = No
         live=live,
         deliverer=Deliverer(database, parts.webhooks, keys, settings.webhooks, clock),
         importing=importing,
-        furniture=make_furniture(settings, database, data, importing.service, caching, clock),
+        furniture=make_furniture(settings, database, data, importing, caching, clock),
     )

@@ -16,8 +16,8 @@ from garaza.furniture.index.port import VectorIndex
 from garaza.furniture.models import Catalogue, ProductRow, ProductVector
 from garaza.furniture.preparing import Preparing
 from garaza.furniture.products import Product
-from garaza.furniture.repository import CatalogueRepository, kept_vector
-from garaza.furniture.runtime import CATALOGUE_CHANNEL, Shelf, ShelfNotReadyError, build_without_server
+from garaza.furniture.repository import CATALOGUE_CHANNEL, CatalogueRepository, kept_vector
+from garaza.furniture.runtime import Shelf, ShelfNotReadyError, build_without_server
 from garaza.furniture.search.asked import Asked
 from garaza.furniture.search.snapshot import MANIFEST
 from garaza.furniture.stored import columns_of

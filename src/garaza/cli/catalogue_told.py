@@ -20,6 +20,7 @@ from garaza.furniture.importing.files import ImportFiles
 from garaza.furniture.importing.schemas import NoteAnswer
 from garaza.furniture.importing.service import ImportService
 from garaza.furniture.importing.source import CatalogueFiles
+from garaza.furniture.importing.states import MODEL_FORM, WORKING
 from garaza.furniture.repository import CatalogueRepository
 from garaza.kit.clock import system_clock
 from garaza.kit.database import Database
@@ -64,11 +65,16 @@ def print_status(settings: Settings) -> None:
             versions = await catalogue.versions()
             stats = await catalogue.stats(versions.served)
             page = await imports.page(session, Paging(page_size=_LISTED))
+            waiting = await imports.open(session)
         being_made = f"; version {versions.ready} is being indexed" if versions.ready > versions.served else ""
         console.print(
             f"Version {versions.served} is served{being_made}: {stats.total_products} products of "
             f"{stats.unique_brands} brands in {stats.unique_categories} categories."
         )
+        for one in waiting:
+            if one.form == MODEL_FORM and one.state in WORKING:
+                done, of = one.counts.get("embedded", 0), one.counts.get("to_embed", 0)
+                console.print(f"The model {one.name} reads the catalogue: {done} of {of} texts. Searches go on.")
         if not page.rows:
             console.print("Nothing was imported yet. `garaza catalogue import FILE` does it.")
             return

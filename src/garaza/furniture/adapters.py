@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from garaza.furniture.embedding.files import ModelUnusableError
 from garaza.furniture.embedding.models import bundled, from_folder
 from garaza.furniture.embedding.onnx import OnnxEncoder
 from garaza.furniture.index.edge import EdgeIndex
@@ -22,6 +23,19 @@ def make_encoder(settings: FurnitureSettings) -> OnnxEncoder:
     """
     files = bundled() if settings.model_dir is None else from_folder(settings.model_dir)
     return OnnxEncoder(files, idle_seconds=settings.model_idle_seconds)
+
+
+def make_encoder_before(settings: FurnitureSettings) -> OnnxEncoder | None:
+    """The one that comes along, where another is named: the catalogue may still be as that one read it.
+
+    It takes no memory before somebody asks.
+    """
+    if settings.model_dir is None:
+        return None
+    try:
+        return OnnxEncoder(bundled(), idle_seconds=settings.model_idle_seconds)
+    except ModelUnusableError:
+        return None
 
 
 def make_index(data: DataDirectory, database: Database) -> VectorIndex:

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from garaza.caching import Caching
 from garaza.furniture import sample
-from garaza.furniture.embedding.models import bundled, from_folder
+from garaza.furniture.adapters import make_encoder, make_encoder_before, make_index, versions_folder
 from garaza.furniture.embedding.onnx import OnnxEncoder
-from garaza.furniture.importing.service import ImportService, Sample
-from garaza.furniture.index.edge import EdgeIndex
-from garaza.furniture.index.pgvector import PgVectorIndex
+from garaza.furniture.importing.making import Importing
+from garaza.furniture.importing.service import Sample
 from garaza.furniture.index.port import VectorIndex
 from garaza.furniture.pictures import Pictures, client
 from garaza.furniture.preparing import Preparing
-from garaza.furniture.runtime import CATALOGUE_CHANNEL, Shelf
+from garaza.furniture.repository import CATALOGUE_CHANNEL, Reembedding
+from garaza.furniture.runtime import Shelf
 from garaza.furniture.service import FurnitureService
 from garaza.kit.changes import changes_of
 from garaza.kit.clock import Clock
@@ -30,7 +31,7 @@ class Furniture:
 
     service: FurnitureService
     shelf: Shelf
-    encoder: OnnxEncoder
+    encoders: Sequence[OnnxEncoder]
     index: VectorIndex
     pictures: Pictures | None
     """None: what is elsewhere isn't fetched."""
@@ -43,14 +44,15 @@ class Furniture:
             await self.pictures.aclose()
         await self.http.aclose()
         await self.index.close()
-        await self.encoder.close()
+        for encoder in self.encoders:
+            await encoder.close()
 
 
 def make_furniture(
     settings: Settings,
     database: Database,
     data: DataDirectory,
-    importing: ImportService,
+    importing: Importing,
     caching: Caching | None,
     clock: Clock,
 ) -> Furniture:
@@ -60,14 +62,17 @@ def make_furniture(
         ModelFilesError: the folder that the settings name holds no model.
     """
     given = settings.furniture
-    folder = data.root / "furniture"
-    model = bundled() if given.model_dir is None else from_folder(given.model_dir)
-    encoder = OnnxEncoder(model, idle_seconds=given.model_idle_seconds)
-    in_file = database.dialect == "sqlite"
-    index: VectorIndex = EdgeIndex(folder / "index") if in_file else PgVectorIndex(database)
+    encoder, before = make_encoder(given), make_encoder_before(given)
+    index = make_index(data, database)
 
     async def load_sample() -> bool:
-        return await importing.load_sample(_sample)
+        return await importing.service.load_sample(_sample)
+
+    async def follow_model(model_id: str, insist: bool) -> Reembedding | None:
+        found = await importing.service.follow_model(model_id, insist=insist)
+        if found is not None:
+            importing.runner.soon()
+        return found
 
     shelf = Shelf(
         database,
@@ -77,12 +82,12 @@ def make_furniture(
         changes_of(database, CATALOGUE_CHANNEL, settings.live.poll_seconds),
         clock,
         load_sample if given.sample else None,
+        before,
+        follow_model,
     )
     service = FurnitureService(given, database, shelf, None if caching is None else caching.cache)
-    http = client()
-    folder = versions_folder(data) / "pictures"
-    pictures = Pictures(folder, http, given.picture_cache_bytes, clock) if given.fetch_pictures else None
-    return Furniture(service, shelf, encoder, index, pictures, http)
+    encoders = [encoder] if before is None else [encoder, before]
+    return Furniture(service, shelf, encoders, index)
 
 
 def _sample() -> Sample:

@@ -117,7 +117,7 @@ class CatalogueImport(Base):
     place: Mapped[str] = mapped_column(String(22))
     """The data directory that it is in, as that is called among those that share the database."""
     form: Mapped[str] = mapped_column(String(16))
-    """csv, jsonl or parquet."""
+    """csv, jsonl or parquet; or model, where there is no file: see `importing.states`."""
     sha256: Mapped[str] = mapped_column(String(64))
     options: Mapped[dict[str, Any]] = mapped_column(JSON)
     """See `importing.options`."""

@@ -36,6 +36,14 @@ class Versions:
 
 
 @dataclass(frozen=True, slots=True)
+class Reembedding:
+    """How many texts another model has read, of how many; 0 of 0 before it begins."""
+
+    done: int
+    of: int
+
+
+@dataclass(frozen=True, slots=True)
 class Stats:
     """Of one version."""
 
@@ -157,6 +165,16 @@ class CatalogueRepository:
         return [Counted(str(code), str(code), n) for code, n in await self._session.execute(ordered)]
 
 
+CATALOGUE_CHANNEL = "garaza_catalogue"
+"""PostgreSQL's, on which it is told that there is another version."""
+
+
+async def tell(session: WriteSession) -> None:
+    """Have all services look, once this transaction is committed. SQLite's hear of each commit anyway."""
+    if session.get_bind().dialect.name == "postgresql":
+        await session.execute(select(func.pg_notify(CATALOGUE_CHANNEL, "")))
+
+
 async def publish(session: WriteSession, version: int, now: float) -> bool:
     """From the end of this transaction on, this version is served; imports that made it, or one before, are done.
 
@@ -171,6 +189,7 @@ async def publish(session: WriteSession, version: int, now: float) -> bool:
     )
     if (await session.execute(flipped)).first() is None:
         return False
+    await tell(session)
     await session.execute(
         update(CatalogueImport)
         .where(

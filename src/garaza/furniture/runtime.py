@@ -12,7 +12,7 @@ from garaza.errors import GarazaError
 from garaza.furniture.embedding.port import Encoder, EncoderUnavailableError, Vectors
 from garaza.furniture.index.port import IndexUnavailableError, VectorIndex
 from garaza.furniture.preparing import Preparing
-from garaza.furniture.repository import CatalogueRepository, Versions, publish
+from garaza.furniture.repository import CatalogueRepository, Reembedding, Versions, publish
 from garaza.furniture.search.asked import Asked
 from garaza.furniture.search.engine import search, similar
 from garaza.furniture.search.found import Found, Suggestion
@@ -25,8 +25,6 @@ from garaza.kit.waiting import ended
 
 logger = logging.getLogger(__name__)
 
-CATALOGUE_CHANNEL = "garaza_catalogue"
-"""PostgreSQL's, on which it may be told that there is another version."""
 _POLL_SECONDS = 2.0
 """Between two looks, if nothing tells of a change."""
 _SHORTEST_WAIT_SECONDS = 0.2
@@ -34,6 +32,8 @@ _SHORTEST_WAIT_SECONDS = 0.2
 _FIRST_PAUSE_SECONDS = 1.0
 _LONGEST_PAUSE_SECONDS = 60.0
 
+FollowModel = Callable[[str, bool], Awaitable[Reembedding | None]]
+"""Has a model read the catalogue, which another one has read, in the background: see `ImportService.follow_model`."""
 State = Literal["empty", "preparing", "ready"]
 
 
@@ -60,6 +60,8 @@ class ShelfState:
     """Whether meaning is looked at."""
     model_id: str | None
     index: str | None
+    reembedding: Reembedding | None
+    """While another model reads the catalogue; until it is through, meaning is that of the model before, if any."""
     error: str | None
     """Why the newest version can't be made ready, or meaning not be looked at: for operators."""
 
@@ -71,6 +73,8 @@ class _Served:
     snapshot: Snapshot
     index: VectorIndex | None
     """None: meaning can't be looked at."""
+    encoder: Encoder | None
+    """Whose vectors the index has."""
 
 
 class Shelf:
@@ -81,6 +85,8 @@ class Shelf:
         index: None: as well.
         changes: of the catalogue.
         load_sample: fills a catalogue that is empty; returns whether it was. None: it stays empty.
+        before: a model that may have read the catalogue, for the time until `encoder` has.
+        follow_model: None: somebody else sees to that.
     """
 
     def __init__(
@@ -92,6 +98,8 @@ class Shelf:
         changes: Changes,
         clock: Clock,
         load_sample: Callable[[], Awaitable[bool]] | None = None,
+        before: Encoder | None = None,
+        follow_model: FollowModel | None = None,
     ) -> None:
         self._database = database
         self._preparing = preparing
@@ -100,6 +108,10 @@ class Shelf:
         self._changes = changes
         self._clock = clock
         self._load_sample = load_sample
+        self._before = before
+        self._follow_model = follow_model
+        self._followed = False
+        self._reembedding: Reembedding | None = None
         self._served: _Served | None = None
         self._looked = False
         self._being_prepared: int | None = None
@@ -128,6 +140,7 @@ class Shelf:
             semantic=served is not None and served.index is not None,
             model_id=None if self._encoder is None else self._encoder.model_id,
             index=None if self._index is None else self._index.name,
+            reembedding=self._reembedding,
             error=self._error,
         )
 
@@ -152,7 +165,7 @@ class Shelf:
             ShelfNotReadyError: nothing is served yet.
         """
         served = self._ready()
-        return await search(served.snapshot, served.index, self._encoder, asked)
+        return await search(served.snapshot, served.index, served.encoder, asked)
 
     async def similar(self, asin: str, asked: Asked) -> Found | None:
         """More like this product; None: there is no such product. Of what is asked, the text isn't minded.
@@ -169,7 +182,7 @@ class Shelf:
         async with self._database.read() as session:
             repository = CatalogueRepository(session)
             product = (await repository.by_ids(snapshot.version, [row_id])).get(row_id)
-            vector = await self._vector(repository, snapshot, row)
+            vector = await self._vector(repository, served, row)
         if served.index is not None and vector is not None:
             try:
                 return await similar(snapshot, served.index, vector, row, asked)
@@ -182,11 +195,11 @@ class Shelf:
         others = tuple(hit for hit in found.hits if hit.id != row_id)[: asked.limit]
         return replace(found, hits=others, total=max(0, found.total - 1))
 
-    async def _vector(self, repository: CatalogueRepository, snapshot: Snapshot, row: int) -> Vectors | None:
-        if self._encoder is None:
+    async def _vector(self, repository: CatalogueRepository, served: _Served, row: int) -> Vectors | None:
+        if served.encoder is None:
             return None
-        text_hash = snapshot.text_hashes[row].tobytes()
-        return (await repository.vectors(self._encoder.model_id, [text_hash])).get(text_hash)
+        text_hash = served.snapshot.text_hashes[row].tobytes()
+        return (await repository.vectors(served.encoder.model_id, [text_hash])).get(text_hash)
 
     def suggest(self, text: str, limit: int) -> list[Suggestion]:
         """How a text may go on. Well below a millisecond.
@@ -238,28 +251,45 @@ class Shelf:
         served = self._served
         self._error = None if served is None else self._trouble(versions)
         if served is not None and served.index is None and self._error is None:
-            await self._prepare_index(served.snapshot)
-            await self._serve(_Served(served.snapshot, self._index))
+            encoder = self._encoder_of(versions)
+            if encoder is not None:
+                await self._prepare_index(served.snapshot, encoder)
+                await self._serve(_Served(served.snapshot, self._index, encoder))
+        await self._follow(versions)
 
     async def _versions(self) -> Versions:
         async with self._database.read() as session:
             return await CatalogueRepository(session).versions()
 
+    async def _follow(self, versions: Versions) -> None:
+        """Have the model that the settings name read what another one has read."""
+        self._reembedding = None
+        if self._follow_model is None or self._encoder is None or self._encoder.model_id == versions.model_id:
+            return
+        if versions.ready:
+            # Once after a start: what somebody called off isn't begun again.
+            self._reembedding = await self._follow_model(self._encoder.model_id, not self._followed)
+            self._followed = True
+
+    def _encoder_of(self, versions: Versions) -> Encoder | None:
+        """The one whose vectors the catalogue has."""
+        return next((one for one in (self._encoder, self._before) if one and one.model_id == versions.model_id), None)
+
     def _trouble(self, versions: Versions) -> str | None:
         """Why meaning can't be looked at, whether or not the index can be reached."""
         if self._encoder is None:
             return "there is no model for texts"
-        if self._encoder.model_id != versions.model_id:
+        if self._encoder_of(versions) is None:
             return f"the vectors are those of {versions.model_id}, and the model is {self._encoder.model_id}"
         return "there is no index" if self._index is None else None
 
     async def _take(self, version: int, versions: Versions, *, publishing: bool = False) -> None:
         self._being_prepared = version
         snapshot = await self._preparing.snapshot(version)
-        index = None
-        if self._trouble(versions) is None:
+        index, encoder = None, self._encoder_of(versions)
+        if encoder is not None and self._trouble(versions) is None:
             try:
-                await self._prepare_index(snapshot)
+                await self._prepare_index(snapshot, encoder)
                 index = self._index
             except IndexUnavailableError:
                 # Finding words is better than finding nothing, and worse than what there is.
@@ -268,26 +298,26 @@ class Shelf:
         if publishing:
             async with self._database.write() as session:
                 await publish(session, version, self._clock())
-        await self._serve(_Served(snapshot, index))
+        await self._serve(_Served(snapshot, index, encoder))
 
-    async def _prepare_index(self, snapshot: Snapshot) -> None:
-        assert self._encoder is not None
-        await self._preparing.index(snapshot, self._encoder.model_id, self._encoder.dimensions)
+    async def _prepare_index(self, snapshot: Snapshot, encoder: Encoder) -> None:
+        await self._preparing.index(snapshot, encoder.model_id, encoder.dimensions)
 
     async def _serve(self, served: _Served) -> None:
         if served.index is not None:
-            await self._warm()
+            await self._warm(served.encoder)
             await served.index.serve(served.snapshot.version)
         before, self._served = self._served, served
         if before is None or before.snapshot.version != self.version:
             logger.info("version %d of the catalogue is served: %d products", self.version, len(served.snapshot))
             await self._preparing.forget_others({self.version})
 
-    async def _warm(self) -> None:
+    async def _warm(self, encoder: Encoder | None) -> None:
         """Have the model in memory before the first one asks."""
-        if (self._served is None or self._served.index is None) and self._encoder is not None:
+        served = self._served
+        if encoder is not None and (served is None or served.index is None or served.encoder is not encoder):
             try:
-                await self._encoder.query("sofa")
+                await encoder.query("sofa")
             except EncoderUnavailableError as error:
                 logger.warning("the model for texts can't be used yet: %s", error)
 

@@ -285,6 +285,13 @@ class SuggestAnswer(Answer):
     suggestions: list[SuggestionBody]
 
 
+class ReembeddingBody(Answer):
+    """Another model reads the catalogue in the background. Searches are answered meanwhile."""
+
+    done: int
+    of: int
+
+
 class FurnitureHealth(Answer):
     """Whether searches are answered."""
 
@@ -293,3 +300,4 @@ class FurnitureHealth(Answer):
     semantic: bool
     catalogue_version: int
     products: int
+    reembedding: ReembeddingBody | None = None

@@ -19,6 +19,7 @@ from garaza.furniture.schemas import (
     FiltersAnswer,
     FurnitureHealth,
     ProductsAnswer,
+    ReembeddingBody,
     SimilarAnswer,
     StatsAnswer,
     SuggestAnswer,
@@ -190,12 +191,14 @@ class FurnitureService:
     def health(self) -> FurnitureHealth:
         """At this moment."""
         state = self._shelf.state
+        moving = state.reembedding
         return FurnitureHealth(
             status="ok" if state.state == "ready" else state.state,
             initialized=state.state == "ready",
             semantic=state.semantic,
             catalogue_version=state.version,
             products=state.products,
+            reembedding=None if moving is None else ReembeddingBody(done=moving.done, of=moving.of),
         )
 
     # ----------------------------------------------------------------------------------------------------------------

@@ -12,7 +12,7 @@ from sqlalchemy import update
 from garaza.furniture.importing.claims import Claim, Claims, Waiting
 from garaza.furniture.importing.files import ImportFiles
 from garaza.furniture.importing.repository import ImportRepository
-from garaza.furniture.importing.service import GRACE_SECONDS, KEEP_SECONDS, ImportService
+from garaza.furniture.importing.service import KEEP_SECONDS, MODEL_GRACE_SECONDS, ImportService
 from garaza.furniture.importing.states import Options
 from garaza.furniture.importing.worker import ImportWorker
 from garaza.furniture.models import Catalogue
@@ -128,7 +128,7 @@ async def _imports(service: Service) -> None:
         await work.cancel(session, cancelled)
     await worker.work()
     assert not await work.load_sample(lambda: ((), MODEL, {}))
-    service.clock.now += GRACE_SECONDS + 1
+    service.clock.now += MODEL_GRACE_SECONDS + 1
     async with service.database.write() as session:
         assert await work.purge_products(session)
         assert await work.purge_models(session)
@@ -142,5 +142,5 @@ async def _imports(service: Service) -> None:
         await session.execute(update(Catalogue).values(ready_version=0).execution_options(synchronize_session=False))
     products = [Product(asin=f"SAMPLE{number}", title="Chair") for number in range(2)]
     assert await work.load_sample(lambda: (products, MODEL, {products[0].text_hash: np.ones(8, np.float32)}))
-    service.clock.now -= KEEP_SECONDS + GRACE_SECONDS + 1
+    service.clock.now -= KEEP_SECONDS + MODEL_GRACE_SECONDS + 1
     assert await work.sweep() == 0

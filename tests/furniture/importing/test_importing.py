@@ -12,7 +12,7 @@ from sqlalchemy import func, select
 from garaza.errors import GarazaError
 from garaza.furniture.importing.claims import Claim, Waiting
 from garaza.furniture.importing.port import NoCatalogueError
-from garaza.furniture.importing.service import GRACE_SECONDS, MOST_WAITING
+from garaza.furniture.importing.service import GRACE_SECONDS, MODEL_GRACE_SECONDS, MOST_WAITING
 from garaza.furniture.importing.states import ImportState, Options
 from garaza.furniture.importing.worker import ImportInterruptedError
 from garaza.furniture.models import ProductCategory, ProductRow, ProductVector
@@ -398,7 +398,7 @@ async def test_vectors_of_another_model_go_when_the_catalogue_has_its_own(shop: 
     shop.encoder.model_id = "another-8"
     await shop.take(chairs(4))
     assert await rows_of(shop.database, ProductVector) == 7
-    shop.clock.now += GRACE_SECONDS + 1
+    shop.clock.now += MODEL_GRACE_SECONDS + 1
     async with shop.database.write() as session:
         assert await shop.service.purge_models(session) == 3
     async with shop.database.write() as session:

@@ -18,6 +18,7 @@ from garaza.furniture.models import (
     ProductRow,
     ProductVector,
 )
+from garaza.furniture.repository import tell
 from garaza.kit.database import ReadSession, WriteSession
 from garaza.kit.models import inserting, unindexed
 from garaza.kit.pagination import Page, Paging, page_of, read_page
@@ -305,6 +306,7 @@ class ImportRepository:
         """All of this version is here."""
         changed = update(Catalogue).where(Catalogue.id == 1).values(ready_version=version, model_id=model_id)
         await session.execute(changed.execution_options(**_UNSYNCED))
+        await tell(session)
 
     async def cancel(self, session: WriteSession, import_id: str, states: Iterable[ImportState], now: float) -> bool:
         """Mark one that is in one of these states, and end it if nothing was written; False: there is none such."""

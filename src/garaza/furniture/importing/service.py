@@ -12,11 +12,11 @@ from garaza.furniture.importing.files import ImportFiles, sha256_of
 from garaza.furniture.importing.port import Source
 from garaza.furniture.importing.repository import ImportRepository
 from garaza.furniture.importing.rows import Changes
-from garaza.furniture.importing.states import GIVEN_UP, WORKING, ImportState, Options, counts_of
+from garaza.furniture.importing.states import GIVEN_UP, MODEL_FORM, WORKING, ImportState, Options, counts_of
 from garaza.furniture.importing.undoing import AT_ONCE, is_anybody_at_it, remove_products
 from garaza.furniture.models import Catalogue, CatalogueImport, ImportNote
 from garaza.furniture.products import Product
-from garaza.furniture.repository import kept_vector
+from garaza.furniture.repository import Reembedding, kept_vector, tell
 from garaza.kit.clock import Clock
 from garaza.kit.database import Database, ReadSession, WriteSession
 from garaza.kit.ids import is_id, new_id
@@ -26,6 +26,8 @@ MOST_WAITING = 20
 """Imports that haven't ended. Their files lie on this disk."""
 GRACE_SECONDS = 600.0
 """A version may be read for so long after another one has taken its place: not all processes hear of that at once."""
+MODEL_GRACE_SECONDS = 3600.0
+"""Whoever doesn't like what another model finds has the one before back at once, for so long."""
 KEEP_SECONDS = 90 * 24 * 3600.0
 """What became of an import can be read for so long."""
 _FILE_GRACE_SECONDS = 3600.0
@@ -162,6 +164,51 @@ class ImportService:
         alive = (first.lease_expires_at or 0) > self._clock()
         return None if alive and not (first.lease_owner or "").startswith(f"{place}-") else first.id
 
+    # Another model -----------------------------------------------------------------------------------------------
+
+    async def follow_model(self, model_id: str, *, insist: bool) -> Reembedding | None:
+        """Have this model read the catalogue, which was read by another one; how far that has come. None: it waits, or
+        isn't to be done. Owns its transactions.
+
+        It is an import of the catalogue itself: a version with the same products, whose vectors are the new model's.
+
+        Args:
+            insist: False: not if another model's turn was just before. Of services that share a database, and don't
+                agree on their model, none would ever give in.
+        """
+        async with self._database.read() as session:
+            waiting = await self._imports.open(session)
+        if not waiting:
+            async with self._database.write() as session:
+                waiting = await self._begin_model(session, model_id, insist=insist)
+        own = next((one for one in waiting if one.form == MODEL_FORM and one.state in WORKING), None)
+        if own is None:
+            return None
+        return Reembedding(own.counts.get("embedded", 0), own.counts.get("to_embed", 0))
+
+    async def _begin_model(self, session: WriteSession, model_id: str, *, insist: bool) -> Sequence[CatalogueImport]:
+        now = self._clock()
+        catalogue = await self._imports.lock(session, now)
+        waiting = await self._imports.open(session)
+        last = (await self._imports.page(session, Paging(page_size=1))).rows
+        refused = not insist and last and last[0].form == MODEL_FORM
+        if waiting or refused or not catalogue.ready_version or catalogue.model_id == model_id:
+            return waiting
+        made = CatalogueImport(
+            id=new_id(),
+            state=ImportState.QUEUED.value,
+            name=model_id[:_MAX_NAME_LETTERS],
+            place=await asyncio.to_thread(self._files.place),
+            form=MODEL_FORM,
+            sha256="",
+            options=Options(uploaded=True).told(),
+            rows_read=0,
+            counts=dict(counts_of({})),
+            created_at=now,
+        )
+        await self._imports.add(session, made)
+        return [made]
+
     # The sample --------------------------------------------------------------------------------------------------
 
     async def load_sample(self, make: Callable[[], Sample]) -> bool:
@@ -186,6 +233,7 @@ class ImportService:
         version = catalogue.next_version
         catalogue.next_version, catalogue.ready_version, catalogue.model_id = version + 1, version, model_id
         await session.flush()
+        await tell(session)
         changes, counts = Changes(version, "sample"), counts_of({})
         for product in products:
             changes.take(product, (), counts, again=False)
@@ -211,7 +259,7 @@ class ImportService:
         catalogue = await self._imports.lock(session, self._clock())
         if (
             catalogue.version != catalogue.ready_version
-            or catalogue.changed_at > self._clock() - GRACE_SECONDS
+            or catalogue.changed_at > self._clock() - MODEL_GRACE_SECONDS
             or await is_anybody_at_it(session, self._imports)
         ):
             return 0

@@ -26,6 +26,9 @@ GIVEN_UP = frozenset({ImportState.FAILED, ImportState.CANCELLED})
 """Until they have ended, what they wrote is to be taken away."""
 WORKING = frozenset({ImportState.QUEUED, ImportState.READING, ImportState.EMBEDDING})
 
+MODEL_FORM = "model"
+"""In place of a file's: the catalogue as it is, for another model to read."""
+
 
 @dataclass(frozen=True, slots=True)
 class Options:

@@ -24,7 +24,7 @@ from garaza.furniture.importing.files import ImportFiles
 from garaza.furniture.importing.port import NoCatalogueError, Source
 from garaza.furniture.importing.repository import ImportRepository
 from garaza.furniture.importing.rows import ReadRow, write_rows
-from garaza.furniture.importing.states import GIVEN_UP, ImportState
+from garaza.furniture.importing.states import GIVEN_UP, MODEL_FORM, ImportState
 from garaza.furniture.importing.undoing import undo_some
 from garaza.furniture.repository import kept_vector
 from garaza.furniture.stored import from_row
@@ -110,7 +110,7 @@ class ImportWorker:
     async def _to_its_end(self, claim: Claim) -> None:
         try:
             if claim.state == ImportState.READING:
-                await self._read(claim)
+                await (self._begin_embedding if claim.form == MODEL_FORM else self._read)(claim)
             if claim.state == ImportState.EMBEDDING:
                 await self._embed(claim)
         except ImportCancelledError:
@@ -178,7 +178,9 @@ class ImportWorker:
             await self._fail(claim, _nothing_taken(claim.counts))
             return
         await self._leave_out(claim)
+        await self._begin_embedding(claim)
 
+    async def _begin_embedding(self, claim: Claim) -> None:
         await self._step(claim, _nothing, state=ImportState.EMBEDDING.value, counts=dict(claim.counts))
         claim.state = ImportState.EMBEDDING
 
