@@ -1,5 +1,7 @@
-// Two views: the start (send a video, see one's scans) and a scan.
+// The views: the start (send a video, see one's scans), a scan, and furniture.
 
+import { unreachable } from "./api";
+import { errorBox } from "./errors";
 import { showScan } from "./scan";
 import { showStart } from "./start";
 
@@ -12,11 +14,30 @@ function route(): void {
   main.replaceChildren();
   document.title = "Garaza: a room from a video";
   const found = /^#\/scan\/(\w+)$/.exec(location.hash);
-  leave = found ? showScan(main, found[1]!) : showStart(main);
+  if (/^#\/furniture(?![^/?])/.test(location.hash)) leave = showFurniture();
+  else leave = found ? showScan(main, found[1]!) : showStart(main);
   window.scrollTo(0, 0);
   // After a change of view a screen reader goes on from its beginning; on the first load it begins there anyway.
   if (!first) main.focus({ preventScroll: true });
   first = false;
+}
+
+// Who comes to send a video needs none of its code.
+function showFurniture(): () => void {
+  let stop: () => void = () => {};
+  let gone = false;
+  import("./furniture/view").then(
+    (view) => {
+      if (!gone) stop = view.show(main, location.hash);
+    },
+    () => {
+      if (!gone) main.replaceChildren(errorBox(unreachable()));
+    },
+  );
+  return () => {
+    gone = true;
+    stop();
+  };
 }
 
 document.querySelector(".skip")!.addEventListener("click", (event) => {

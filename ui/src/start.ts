@@ -25,6 +25,7 @@ export function showStart(main: HTMLElement): () => void {
       h("h2", { id: "tips" }, "How to film"),
       h("ol", { class: "tips" }, ...TIPS.map(([what, why]) => h("li", { class: "card" }, h("strong", {}, what), h("span", {}, why)))),
     ),
+    h("p", { class: "aside" }, "Furnishing it? ", h("a", { href: "#/furniture" }, "Find furniture that fits")),
     element,
   );
   return stop;
