@@ -15,14 +15,16 @@ pytestmark = pytest.mark.browser
 def test_the_start_is_walked_through_in_order_and_one_sees_where_one_is(visit: Visit) -> None:
     visitor = visit()
     places = []
-    for _ in range(5):
+    for _ in range(7):
         visitor.page.keyboard.press("Tab")
         places.append(visitor.focused())
     assert places == [
         "Skip to content",
         "Garaza, to the start",
+        "Furniture",
         "Choose a video",
         "StandardA few minutes",
+        "Find furniture that fits",
         "API",
     ]
 
