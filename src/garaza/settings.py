@@ -9,12 +9,14 @@ import ipaddress
 import re
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Annotated, Literal, Self
+from typing import Annotated, Literal, Self, TypeVar
 
 from pydantic import BaseModel, Field, SecretStr, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 from sqlalchemy import make_url
 from sqlalchemy.exc import ArgumentError
+
+T = TypeVar("T")
 
 GIB = 1 << 30
 
@@ -32,7 +34,7 @@ def _address(value: SecretStr | None, form: str, example: str) -> SecretStr | No
     return value
 
 
-def _with_extra(value: SecretStr | None, package: str, extra: str) -> SecretStr | None:
+def _with_extra(value: T, package: str, extra: str) -> T:
     """The same, if what talks to that server is there."""
     if value is not None and find_spec(package) is None:
         msg = f"it needs a package that is not installed: pip install 'garaza[{extra}]'"
@@ -548,7 +550,9 @@ class FurnitureSettings(BaseModel):
     model_idle_seconds: Annotated[float, Field(ge=1, le=86400)] = 600
     """After so long without a question the model leaves memory."""
     qdrant_url: str | None = None
-    """Of a Qdrant server. None: PostgreSQL has the vectors where it is the database, else a file of this service."""
+    """Of a Qdrant server: http://host:6333. None: PostgreSQL has the vectors where it is the database and has pgvector,
+    else files of this service do.
+    """
     qdrant_api_key: SecretStr | None = None
     country_boost: bool = True
     """Whether products of the country of who asks, and of its region, come a little earlier."""
@@ -566,6 +570,21 @@ class FurnitureSettings(BaseModel):
     """How long what was found is remembered; another catalogue is another question anyhow."""
     product_seconds: Annotated[float, Field(ge=0, le=86400)] = 3600
     """How long products, brands and categories are."""
+
+    @field_validator("qdrant_url")
+    @classmethod
+    def _usable_url(cls, value: str | None) -> str | None:
+        if not value:
+            return None
+        if not re.fullmatch(r"https?://[\w.:\[\]-]+(?:/[\w./-]*)?", value, re.ASCII):
+            msg = "it must look like http://host:6333; the key is a variable of its own"
+            raise ValueError(msg)
+        return _with_extra(value, "qdrant_client", "qdrant")
+
+    @field_validator("qdrant_api_key")
+    @classmethod
+    def _usable_key(cls, value: SecretStr | None) -> SecretStr | None:
+        return value if value and value.get_secret_value() else None
 
 
 class Settings(BaseSettings):

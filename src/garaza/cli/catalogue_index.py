@@ -41,7 +41,7 @@ async def is_served(
         while not await _is_served(database, version):
             try:
                 with filelock.FileLock(data.root / "serve.lock", timeout=0, thread_local=False):
-                    await _build(data, database, encoder)
+                    await _build(settings, data, database, encoder)
             except filelock.Timeout:
                 # A service runs, and sees to it.
                 pass
@@ -61,8 +61,8 @@ async def _is_served(database: Database, version: int) -> bool:
         return (await CatalogueRepository(session).versions()).served >= version
 
 
-async def _build(data: DataDirectory, database: Database, encoder: Callable[[], Encoder]) -> None:
-    index = make_index(data, database)
+async def _build(settings: Settings, data: DataDirectory, database: Database, encoder: Callable[[], Encoder]) -> None:
+    index = make_index(settings.furniture, data, database)
     try:
         model = await asyncio.to_thread(encoder)
         preparing = Preparing(database, versions_folder(data), index)

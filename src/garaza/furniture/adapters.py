@@ -8,6 +8,7 @@ from garaza.furniture.embedding.files import ModelUnusableError
 from garaza.furniture.embedding.models import bundled, from_folder
 from garaza.furniture.embedding.onnx import OnnxEncoder
 from garaza.furniture.index.edge import EdgeIndex
+from garaza.furniture.index.fallback import PgVectorOrOther
 from garaza.furniture.index.pgvector import PgVectorIndex
 from garaza.furniture.index.port import VectorIndex
 from garaza.kit.database import Database
@@ -25,22 +26,16 @@ def make_encoder(settings: FurnitureSettings) -> OnnxEncoder:
     return OnnxEncoder(files, idle_seconds=settings.model_idle_seconds)
 
 
-def make_encoder_before(settings: FurnitureSettings) -> OnnxEncoder | None:
-    """The one that comes along, where another is named: the catalogue may still be as that one read it.
-
-    It takes no memory before somebody asks.
-    """
-    if settings.model_dir is None:
-        return None
-    try:
-        return OnnxEncoder(bundled(), idle_seconds=settings.model_idle_seconds)
-    except ModelUnusableError:
-        return None
-
-
-def make_index(data: DataDirectory, database: Database) -> VectorIndex:
+def make_index(settings: FurnitureSettings, data: DataDirectory, database: Database) -> VectorIndex:
     """Nothing is opened yet."""
-    return PgVectorIndex(database) if database.dialect == "postgresql" else EdgeIndex(vectors_folder(data))
+    if settings.qdrant_url is not None:
+        # Of an extra, and slow to import.
+        from garaza.furniture.index.qdrant import QdrantIndex  # noqa: PLC0415
+
+        key = settings.qdrant_api_key
+        return QdrantIndex(settings.qdrant_url, None if key is None else key.get_secret_value())
+    files = EdgeIndex(vectors_folder(data))
+    return PgVectorOrOther(PgVectorIndex(database), files) if database.dialect == "postgresql" else files
 
 
 def vectors_folder(data: DataDirectory) -> Path:

@@ -62,8 +62,8 @@ def make_furniture(
         ModelFilesError: the folder that the settings name holds no model.
     """
     given = settings.furniture
-    encoder, before = make_encoder(given), make_encoder_before(given)
-    index = make_index(data, database)
+    encoder = make_encoder(given)
+    index = make_index(given, data, database)
 
     async def load_sample() -> bool:
         return await importing.service.load_sample(_sample)

@@ -64,6 +64,10 @@ _SETTINGS = "SELECT set_config('hnsw.iterative_scan', 'strict_order', true), set
 _QUERY = "CAST(CAST(:vector AS text) AS halfvec)"
 
 
+class PgVectorMissingError(IndexUnavailableError):
+    """There is a server, and it has no pgvector that can be used."""
+
+
 class PgVectorIndex:
     """A VectorIndex in the database of this service."""
 
@@ -79,7 +83,8 @@ class PgVectorIndex:
         """Make what is needed, once.
 
         Raises:
-            IndexUnavailableError: this server has no pgvector, or this user may not use it, or it can't be reached.
+            PgVectorMissingError: this server has none, or this user may not use it.
+            IndexUnavailableError: it can't be reached.
         """
         if self._checked:
             return
@@ -90,13 +95,13 @@ class PgVectorIndex:
             except DBAPIError as error:
                 if is_outage(error):
                     raise
-                raise IndexUnavailableError(
+                raise PgVectorMissingError(
                     "PostgreSQL has no extension pgvector for this user: install it beside the server, or have an "
                     "administrator run CREATE EXTENSION vector, or name a Qdrant server"
                 ) from error
             release = await session.scalar(text("SELECT extversion FROM pg_extension WHERE extname = 'vector'"))
             if tuple(int(part) for part in str(release).split(".")[:2]) < (0, 8):
-                raise IndexUnavailableError(
+                raise PgVectorMissingError(
                     f"pgvector {release} is too old, 0.8 is needed: ALTER EXTENSION vector UPDATE"
                 )
             await session.execute(text(_VERSIONS))
