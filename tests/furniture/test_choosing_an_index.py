@@ -15,9 +15,11 @@ from garaza.furniture.filters import NO_FILTERS
 from garaza.furniture.index.port import IndexUnavailableError
 from garaza.kit.storage import DataDirectory
 from garaza.settings import FurnitureSettings
-from tests.contract.test_vector_index import agrees, query, serve, some
+from tests.contract.test_vector_index import agrees, folder, query, serve, some
 from tests.furniture.test_pgvector_index import connected
 from tests.servers.postgres import Postgres
+
+__all__ = ["folder"]
 
 pytestmark = pytest.mark.anyio
 
@@ -25,8 +27,8 @@ POINTS = some(range(1, 21))
 
 
 @pytest.fixture
-def data(tmp_path: Path) -> DataDirectory:
-    return DataDirectory(tmp_path)
+def data(folder: Path) -> DataDirectory:
+    return DataDirectory(folder)
 
 
 @pytest.fixture
