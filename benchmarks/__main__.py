@@ -29,6 +29,7 @@ from benchmarks import (
     crowd,
     database,
     downloads,
+    embedding,
     furniture_search,
     jobs,
     large_uploads,
@@ -42,6 +43,7 @@ from benchmarks import (
     stack,
     storage,
     uploads,
+    vector_index,
 )
 from benchmarks.processes import ROOT
 from benchmarks.report import Facts, Report, Row, conditions, load_average
@@ -60,6 +62,8 @@ BENCHMARKS: dict[str, Callable[..., Report]] = {
     "live": live.run,
     "caching": caching.run,
     "catalogue_import": catalogue_import.run,
+    "embedding": embedding.run,
+    "vector_index": vector_index.run,
     "furniture_search": furniture_search.run,
     "jobs": jobs.run,
     "claims": claims.run,
