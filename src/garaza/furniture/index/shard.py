@@ -148,7 +148,7 @@ def build(folder: Path) -> None:
         shard = qdrant.EdgeShard.load(str(place))
         if gone := np.setdiff1d(ids_of(before), ids_of(folder)).tolist():
             shard.update(qdrant.UpdateOperation.delete_points(gone))
-    vectors = np.fromfile(folder / _VECTORS, "<f4").reshape(-1, plan.dimensions)
+    vectors = _mapped(folder / _VECTORS, plan.dimensions)
     with (folder / _PAYLOADS).open(encoding="utf-8") as lines:
         payloads = map(json.loads, lines)
         points = (
@@ -170,6 +170,13 @@ def build(folder: Path) -> None:
         file.flush()
         os.fsync(file.fileno())
     (folder / "ready.json.new").replace(folder / "ready.json")
+
+
+def _mapped(file: Path, dimensions: int) -> Vectors:
+    """Of a million products they are more than need be in memory at once."""
+    if not file.stat().st_size:
+        return np.empty((0, dimensions), np.float32)
+    return np.memmap(file, "<f4", "r").reshape(-1, dimensions)
 
 
 def _kept(before: Path | None, model_id: str, dimensions: int, ids: Ids) -> Ids:
