@@ -25,7 +25,7 @@ from garaza.kit.database import Database, DatabaseUnavailableError, ReadSession,
 
 MAX_DIMENSIONS = 4000
 """That a halfvec may have to be linked."""
-CANDIDATES = 80
+CANDIDATES = 160
 MOST_CANDIDATES = 1000
 """That pgvector allows."""
 PART = 500

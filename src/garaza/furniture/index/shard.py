@@ -33,7 +33,7 @@ CHANGED_SHARE = 0.25
 LINKS = 16
 BUILD_CANDIDATES = 100
 OVERSAMPLING = 2.0
-CANDIDATES = 64
+CANDIDATES = 160
 """Looked at in a search; more of them find more of the nearest, and take longer."""
 SCAN_KB = 10_000
 """Up to so much is compared one by one: where a filter leaves little, links lead nowhere."""
