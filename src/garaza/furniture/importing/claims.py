@@ -78,7 +78,7 @@ class Claims:
         async with self._database.write() as session:
             now = self._clock()
             catalogue = await self._imports.lock(session, now)
-            first = await self.first(session)
+            first = await self._own(session)
             if first is None:
                 return None
             if (waiting := self._not_for_us(first, now)) is not None:
@@ -92,6 +92,14 @@ class Claims:
             first.error = first.error if first.state in GIVEN_UP else None
             await session.flush()
             return _claim(first)
+
+    async def _own(self, session: WriteSession) -> CatalogueImport | None:
+        """The first one, as it is once whoever had it has ended what it was writing: rows are counted once."""
+        while (first := await self.first(session)) is not None:
+            await self._imports.hold(session, first)
+            if first.ended_at is None and first.state != ImportState.INDEXING:
+                return first
+        return None
 
     async def first(self, session: WriteSession) -> CatalogueImport | None:
         """The oldest of those that want work."""

@@ -85,6 +85,10 @@ class ImportRepository:
         found = (await session.scalars(statement)).all()
         return sorted(found, key=lambda one: (one.created_at, one.id))
 
+    async def hold(self, session: WriteSession, one: CatalogueImport) -> None:
+        """Nobody else changes it until this transaction ends; it is as the last one who did has left it."""
+        await session.refresh(one, with_for_update=True)
+
     async def change(self, session: WriteSession, import_id: str, owner: str, values: Mapping[str, Any]) -> str | None:
         """Change one that hasn't ended and that this owner has leased; its state, None where it is another's now.
 
