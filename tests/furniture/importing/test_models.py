@@ -180,17 +180,21 @@ async def test_an_import_by_a_command_with_another_model(shop: Shop) -> None:
 
 async def test_services_that_do_not_agree_leave_it_at_one_turn_each(shop: Shop) -> None:
     await shop.take(chairs(2))
+    shop.clock.now += 1
     for model_id in (NEW, OLD):
         shop.encoder = encoder_of(model_id)
         assert await shop.service.follow_model(model_id, insist=True) is not None
         await shop.worker().work()
         await shop.publish()
+        # What is the last one is told by the time.
+        shop.clock.now += 1
     assert await shop.service.follow_model(NEW, insist=False) is None
     assert await shop.service.follow_model(OLD, insist=True) is None
 
 
 async def test_one_that_is_called_off_leaves_the_catalogue_as_it_was(shop: Shop) -> None:
     await shop.take(chairs(4))
+    shop.clock.now += 1
     shop.encoder = encoder_of(NEW)
     await shop.service.follow_model(NEW, insist=True)
     waiting = await shop.service.waits()
