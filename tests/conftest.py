@@ -42,7 +42,7 @@ _LONGEST = {
 """Files that take minutes: the last to begin would keep one process at work while the others have ended. Processes
 take files in the order of collection (`--no-loadscope-reorder`), and not by the number of tests in them."""
 
-_ON_BOTH = ("jobs", "contract", "database", "live")
+_ON_BOTH = ("jobs", "contract", "database", "live", "importing")
 """Folders whose tests are about the database itself, so that each kind of it is always tried."""
 
 

@@ -207,6 +207,9 @@ def _make_lifespan(
             if parts.settings.furniture.enabled and parts.settings.furniture.embedded_imports:
                 services.importing.runner.start()
                 ending.push_async_callback(services.importing.runner.stop)
+            if parts.settings.furniture.enabled:
+                services.furniture.shelf.start()
+                ending.push_async_callback(services.furniture.stop)
             if parts.settings.webhooks.enabled:
                 services.deliverer.start()
                 ending.push_async_callback(services.deliverer.stop)

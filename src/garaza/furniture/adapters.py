@@ -26,6 +26,19 @@ def make_encoder(settings: FurnitureSettings) -> OnnxEncoder:
     return OnnxEncoder(files, idle_seconds=settings.model_idle_seconds)
 
 
+def make_encoder_before(settings: FurnitureSettings) -> OnnxEncoder | None:
+    """The one that comes along, where another is named: the catalogue may still be as that one read it.
+
+    It takes no memory before somebody asks.
+    """
+    if settings.model_dir is None:
+        return None
+    try:
+        return OnnxEncoder(bundled(), idle_seconds=settings.model_idle_seconds)
+    except ModelUnusableError:
+        return None
+
+
 def make_index(settings: FurnitureSettings, data: DataDirectory, database: Database) -> VectorIndex:
     """Nothing is opened yet."""
     if settings.qdrant_url is not None:

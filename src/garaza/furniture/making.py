@@ -62,7 +62,7 @@ def make_furniture(
         ModelFilesError: the folder that the settings name holds no model.
     """
     given = settings.furniture
-    encoder = make_encoder(given)
+    encoder, before = make_encoder(given), make_encoder_before(given)
     index = make_index(given, data, database)
 
     async def load_sample() -> bool:
@@ -76,7 +76,7 @@ def make_furniture(
 
     shelf = Shelf(
         database,
-        Preparing(database, folder, index),
+        Preparing(database, versions_folder(data), index),
         encoder,
         index,
         changes_of(database, CATALOGUE_CHANNEL, settings.live.poll_seconds),
@@ -86,8 +86,11 @@ def make_furniture(
         follow_model,
     )
     service = FurnitureService(given, database, shelf, None if caching is None else caching.cache)
+    http = client()
+    folder = versions_folder(data) / "pictures"
+    pictures = Pictures(folder, http, given.picture_cache_bytes, clock) if given.fetch_pictures else None
     encoders = [encoder] if before is None else [encoder, before]
-    return Furniture(service, shelf, encoders, index)
+    return Furniture(service, shelf, encoders, index, pictures, http)
 
 
 def _sample() -> Sample:
