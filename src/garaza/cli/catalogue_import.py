@@ -29,7 +29,7 @@ from garaza.furniture.importing.source import CatalogueFiles
 from garaza.furniture.importing.states import WORKING, Options
 from garaza.furniture.importing.worker import ImportInterruptedError, ImportWorker
 from garaza.furniture.models import CatalogueImport
-from garaza.jobs.worker import when_parent_ends
+from garaza.kit.child_process import when_parent_ends
 from garaza.kit.clock import system_clock
 from garaza.kit.database import Database
 from garaza.kit.migrate import prepare

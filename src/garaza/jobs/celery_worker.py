@@ -17,7 +17,7 @@ from garaza.jobs.celery_queue import QUEUE, TASK
 from garaza.jobs.claims import Claim
 from garaza.jobs.run_job import JobRunner
 from garaza.jobs.service import JobService
-from garaza.jobs.worker import when_parent_ends
+from garaza.kit.child_process import when_parent_ends
 from garaza.kit.database import Database, DatabaseUnavailableError
 from garaza.kit.ids import is_id
 from garaza.kit.waiting import first_of

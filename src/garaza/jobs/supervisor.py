@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
-import sys
 import time
 
 from garaza.jobs.service import JobService
+from garaza.kit.child_process import end_child, pid_of, start_child
 from garaza.kit.database import Database
 from garaza.kit.ids import new_id
 from garaza.kit.waiting import ended
@@ -43,8 +42,7 @@ class Supervisor:
     @property
     def worker_pid(self) -> int | None:
         """Of the worker, while one is running."""
-        alive = self._process is not None and self._process.returncode is None
-        return self._process.pid if self._process is not None and alive else None
+        return pid_of(self._process)
 
     async def start(self) -> None:
         """Begin. Leases left by an earlier life of this data directory are released first."""
@@ -56,14 +54,7 @@ class Supervisor:
         if self._task is None:
             return
         await ended(self._task)
-        if self._process is not None and self._process.returncode is None:
-            with contextlib.suppress(ProcessLookupError):
-                self._process.terminate()
-            try:
-                await asyncio.wait_for(self._process.wait(), _STOP_SECONDS)
-            except TimeoutError:
-                self._process.kill()
-                await self._process.wait()
+        await end_child(self._process, _STOP_SECONDS)
         await self._release(self._owner_prefix)
 
     async def _keep_running(self) -> None:
@@ -81,16 +72,7 @@ class Supervisor:
 
     async def _run_one(self, owner: str) -> None:
         """Start a worker and see it end."""
-        # The pipe to its standard input is what tells the worker that this process is alive. Its own process group
-        # keeps a Ctrl-C for this process from reaching it too: it is told in order, by `stop`.
-        self._process = await asyncio.create_subprocess_exec(
-            *self._command,
-            "--owner",
-            owner,
-            stdin=asyncio.subprocess.PIPE,
-            stdout=sys.stderr,
-            start_new_session=True,
-        )
+        self._process = await start_child([*self._command, "--owner", owner])
         code = await self._process.wait()
         logger.error("the worker ended (exit code %s); starting another", code)
         await self._release(owner)

@@ -5,15 +5,13 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-import os
 import signal
-import threading
-from collections.abc import Callable
 
 from garaza.jobs.claims import Claim
 from garaza.jobs.run_job import JobRunner
 from garaza.jobs.service import JobService
 from garaza.kit.changes import Changes
+from garaza.kit.child_process import when_parent_ends
 from garaza.kit.database import Database
 from garaza.kit.waiting import first_of
 from garaza.settings import JobSettings
@@ -106,10 +104,7 @@ def stop_on_signals(stopping: asyncio.Event) -> None:
 
 
 def stop_with_parent(stopping: asyncio.Event) -> None:
-    """Set `stopping` when standard input ends: the parent holds its other end, and has died when it closes.
-
-    Works on every Unix and can't be missed, unlike asking for the parent's number again and again.
-    """
+    """Set `stopping` when the parent has died."""
     loop = asyncio.get_running_loop()
 
     def stop() -> None:
@@ -117,15 +112,3 @@ def stop_with_parent(stopping: asyncio.Event) -> None:
             loop.call_soon_threadsafe(stopping.set)
 
     when_parent_ends(stop)
-
-
-def when_parent_ends(act: Callable[[], None]) -> None:
-    """Call `act`, from another thread, when standard input ends."""
-
-    def wait() -> None:
-        with contextlib.suppress(OSError):
-            while os.read(0, 4096):
-                pass
-        act()
-
-    threading.Thread(target=wait, name="parent-watch", daemon=True).start()

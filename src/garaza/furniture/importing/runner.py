@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
-import sys
 from collections.abc import Sequence
 
 import filelock
 
 from garaza.furniture.importing.files import ImportFiles
 from garaza.furniture.importing.service import ImportService
-from garaza.kit.waiting import ended, unbroken
+from garaza.kit.child_process import end_child, pid_of, start_child
+from garaza.kit.waiting import ended, first_of, unbroken
 
 logger = logging.getLogger(__name__)
 
@@ -43,7 +42,7 @@ class ImportRunner:
     @property
     def pid(self) -> int | None:
         """Of the process, while there is one."""
-        return None if self._process is None or self._process.returncode is not None else self._process.pid
+        return pid_of(self._process)
 
     def start(self) -> None:
         """Begin."""
@@ -56,16 +55,7 @@ class ImportRunner:
     async def stop(self) -> None:
         """End it; what it was doing is gone on with after the next start."""
         await ended(self._task)
-        process = self._process
-        if process is None or process.returncode is not None:
-            return
-        with contextlib.suppress(ProcessLookupError):
-            process.terminate()
-        try:
-            await asyncio.wait_for(process.wait(), _STOP_SECONDS)
-        except TimeoutError:
-            process.kill()
-            await process.wait()
+        await end_child(self._process, _STOP_SECONDS)
 
     async def _go_on(self) -> None:
         while True:
@@ -75,8 +65,7 @@ class ImportRunner:
                 await self._do_what_waits()
             except Exception:
                 logger.exception("imports have to wait")
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._soon.wait(), POLL_SECONDS)
+            await first_of(self._soon.wait(), timeout=POLL_SECONDS)
 
     async def _do_what_waits(self) -> None:
         while (import_id := await self._imports.waits()) is not None and await asyncio.to_thread(self._is_free):
@@ -104,9 +93,5 @@ class ImportRunner:
             return False
 
     async def _run_one(self) -> int:
-        # The pipe to its standard input tells it that this process is alive. Its own process group keeps a Ctrl-C for
-        # this process from reaching it too: it is told in order, by `stop`.
-        self._process = await asyncio.create_subprocess_exec(
-            *self._command, stdin=asyncio.subprocess.PIPE, stdout=sys.stderr, start_new_session=True
-        )
+        self._process = await start_child(self._command)
         return await self._process.wait()

@@ -9,7 +9,6 @@ import asyncio
 import json
 import os
 import sys
-import threading
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -20,6 +19,7 @@ from sqlalchemy import make_url
 from garaza.furniture.products import Product
 from garaza.furniture.repository import CatalogueRepository
 from garaza.furniture.search.building import build
+from garaza.kit.child_process import when_parent_ends
 from garaza.kit.database import Database, PoolOptions
 
 _AT_ONCE = 500
@@ -73,13 +73,8 @@ def main() -> None:
     with suppress(OSError):
         os.nice(_NICENESS)
     wanted: dict[str, Any] = json.loads(sys.stdin.readline())
-    threading.Thread(target=_end_with_parent, daemon=True).start()
+    when_parent_ends(lambda: os._exit(1))
     build(_products(wanted["url"], wanted["version"]), Path(wanted["folder"]), wanted["version"])
-
-
-def _end_with_parent() -> None:
-    sys.stdin.read()
-    os._exit(1)
 
 
 def _products(url: str, version: int) -> Iterator[tuple[int, Product]]:
