@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Literal
 
 from garaza.furniture.filters import Filters, Span
 
@@ -36,7 +35,7 @@ class Without:
 class Within:
     """A number is known, and in a span."""
 
-    field: Literal["price", "width_cm", "depth_cm", "height_cm"]
+    field: str
     span: Span
 
 
@@ -72,11 +71,6 @@ def conditions(filters: Filters) -> Iterator[Condition]:
             yield Without(field, unwanted)
     if filters.in_stock is not None:
         yield Is("in_stock", filters.in_stock)
-    if filters.price:
-        yield Within("price", filters.price)
-    if filters.width_cm:
-        yield Within("width_cm", filters.width_cm)
-    if filters.depth_cm:
-        yield Within("depth_cm", filters.depth_cm)
-    if filters.height_cm:
-        yield Within("height_cm", filters.height_cm)
+    for field in NUMBERS:
+        if span := getattr(filters, field):
+            yield Within(field, span)

@@ -20,12 +20,12 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from garaza.furniture.embedding.port import Vectors
 from garaza.furniture.filters import Filters
 from garaza.furniture.index.conditions import Among, Condition, Is, Within, Without, conditions
-from garaza.furniture.index.port import IndexUnavailableError, Nearest, Point
+from garaza.furniture.index.linking import CANDIDATES
+from garaza.furniture.index.port import IndexUnavailableError, Nearest, Point, vectors_missing
 from garaza.kit.database import Database, DatabaseUnavailableError, ReadSession, WriteSession, is_outage
 
 MAX_DIMENSIONS = 4000
 """That a halfvec may have to be linked."""
-CANDIDATES = 160
 MOST_CANDIDATES = 1000
 """That pgvector allows."""
 PART = 500
@@ -151,7 +151,7 @@ class PgVectorIndex:
                         await session.execute(text(_insert(place)), new[start : start + PART])
                     missing.difference_update(row["id"] for row in new)
             if missing:
-                raise IndexUnavailableError(f"{len(missing)} products have no vectors: import the catalogue again")
+                raise vectors_missing(len(missing))
             await _link(session, place)
             await session.execute(
                 text("INSERT INTO furniture_index_versions VALUES (:version, :model_id, :place)"),
@@ -193,8 +193,7 @@ class PgVectorIndex:
                 # Links lead past what few the filters leave: those are compared one by one.
                 await session.execute(text("SELECT set_config('enable_indexscan', 'off', true)"))
                 found = (await session.execute(text(statement), given)).all()
-        ids = np.array([row.id for row in found], np.int64)
-        return Nearest(ids, np.array([-row.distance for row in found], np.float32))
+        return _nearest(found)
 
     async def scores(self, vector: Vectors, ids: Sequence[int]) -> NDArray[np.float32]:
         """See the port."""
@@ -202,8 +201,8 @@ class PgVectorIndex:
         statement = f"SELECT id, vector <#> {_QUERY} AS distance FROM {place} WHERE id = ANY(:ids) AND {_HERE}"
         given = {"vector": _text(vector), "ids": sorted(set(ids)), "version": version}
         async with self._reading() as session:
-            by_id = {row.id: -row.distance for row in await session.execute(text(statement), given)}
-        return np.array([by_id.get(point_id, np.nan) for point_id in ids], np.float32)
+            found = (await session.execute(text(statement), given)).all()
+        return _nearest(found).scores_of(ids)
 
     async def close(self) -> None:
         """See the port. The database is somebody else's to close."""
@@ -228,6 +227,13 @@ class PgVectorIndex:
         with _told(closed=self._closed):
             async with self._database.write() as session:
                 yield session
+
+
+def _nearest(found: Sequence[Any]) -> Nearest:
+    # The operator gives the dot product with the other sign.
+    return Nearest(
+        np.array([row.id for row in found], np.int64), np.array([-row.distance for row in found], np.float32)
+    )
 
 
 @contextmanager

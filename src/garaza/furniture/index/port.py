@@ -32,9 +32,19 @@ class Nearest:
     scores: NDArray[np.float32]
     """Cosines."""
 
+    def scores_of(self, ids: Sequence[int]) -> NDArray[np.float32]:
+        """Of these, in their order; NaN for what wasn't found."""
+        by_id = dict(zip(self.ids.tolist(), self.scores.tolist(), strict=True))
+        return np.array([by_id.get(point_id, np.nan) for point_id in ids], np.float32)
+
 
 class IndexUnavailableError(Exception):
     """It can't be reached or read now. Its text is for operators, and names no secret."""
+
+
+def vectors_missing(count: int) -> IndexUnavailableError:
+    """So many products were to be prepared, and came without one."""
+    return IndexUnavailableError(f"{count} products have no vectors: import the catalogue again")
 
 
 class VectorIndex(Protocol):

@@ -20,7 +20,8 @@ from qdrant_client import AsyncQdrantClient, models
 from garaza.furniture.embedding.port import Vectors
 from garaza.furniture.filters import Filters
 from garaza.furniture.index.conditions import FLAGS, LISTS, NUMBERS, WORDS, Among, Is, Within, Without, conditions
-from garaza.furniture.index.port import IndexUnavailableError, Nearest, Point
+from garaza.furniture.index.linking import BUILD_CANDIDATES, CANDIDATES, LINKS, OVERSAMPLING
+from garaza.furniture.index.port import IndexUnavailableError, Nearest, Point, vectors_missing
 
 SECONDS = 5
 """That whoever searches waits for an answer."""
@@ -31,10 +32,6 @@ LINK_SECONDS = 3600
 POLL_SECONDS = 0.5
 PART = 256
 PAGE = 10_000
-LINKS = 16
-BUILD_CANDIDATES = 100
-CANDIDATES = 160
-OVERSAMPLING = 2.0
 _MAX_ERROR_LETTERS = 200
 
 
@@ -86,7 +83,7 @@ class QdrantIndex:
                         await self._client.upsert(collection, new[start : start + PART], wait=True)
                 missing.difference_update(point.id for point in part)
             if missing:
-                raise IndexUnavailableError(f"{len(missing)} products have no vectors: import the catalogue again")
+                raise vectors_missing(len(missing))
             with self._told():
                 await self._linked(collection)
                 alias = models.CreateAlias(collection_name=collection, alias_name=_alias(collection))
@@ -119,8 +116,7 @@ class QdrantIndex:
             return np.empty(0, np.float32)
         only = models.Filter(must=[models.HasIdCondition(has_id=list(given))])
         found = await self._nearest(vector, len(given), only, models.SearchParams(exact=True))
-        by_id = dict(zip(found.ids.tolist(), found.scores.tolist(), strict=True))
-        return np.array([by_id.get(point_id, np.nan) for point_id in ids], np.float32)
+        return found.scores_of(ids)
 
     async def close(self) -> None:
         """See the port."""

@@ -23,18 +23,14 @@ from numpy.typing import NDArray
 from garaza.furniture.embedding.port import Vectors
 from garaza.furniture.filters import Filters, Payload
 from garaza.furniture.index.conditions import FLAGS, LISTS, NUMBERS, WORDS, Among, Is, Within, Without, conditions
-from garaza.furniture.index.port import IndexUnavailableError, Nearest, Point
+from garaza.furniture.index.linking import BUILD_CANDIDATES, CANDIDATES, LINKS, OVERSAMPLING
+from garaza.furniture.index.port import IndexUnavailableError, Nearest, Point, vectors_missing
 
 FORMAT = 1
 """Of the folder, and of what is indexed how: with another one it is made anew."""
 CHANGED_SHARE = 0.25
 """Where more than this of a version is new or gone, it is made anew rather than from a copy of the one before."""
 
-LINKS = 16
-BUILD_CANDIDATES = 100
-OVERSAMPLING = 2.0
-CANDIDATES = 160
-"""Looked at in a search; more of them find more of the nearest, and take longer."""
 SCAN_KB = 10_000
 """Up to so much is compared one by one: where a filter leaves little, links lead nowhere."""
 INDEX_KB = 1_000
@@ -114,7 +110,7 @@ class Draft:
         self._vectors.close()
         self._payloads.close()
         if self._missing:
-            raise IndexUnavailableError(f"{len(self._missing)} products have no vectors: import the catalogue again")
+            raise vectors_missing(len(self._missing))
 
     def abandon(self) -> None:
         """Remove what there is of it."""
@@ -223,8 +219,7 @@ class Reader:
         given = set(ids)
         only = qdrant.Filter(must=[qdrant.HasIdCondition(set(given))])
         found = self._nearest(vector, len(given), only, qdrant.SearchParams(exact=True))
-        by_id = dict(zip(found.ids.tolist(), found.scores.tolist(), strict=True))
-        return np.array([by_id.get(point_id, np.nan) for point_id in ids], np.float32)
+        return found.scores_of(ids)
 
     def _nearest(self, vector: Vectors, limit: int, only: qdrant.Filter | None, params: qdrant.SearchParams) -> Nearest:
         query = qdrant.Query.Nearest(vector.tolist())
