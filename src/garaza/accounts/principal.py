@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from garaza.accounts.models import Role
 from garaza.accounts.plans import Plan
@@ -32,6 +34,10 @@ class Principal:
     def is_admin(self) -> bool:
         """Whether everything may be seen and done."""
         return self.machine == "admin" if self.machine is not None else self.role == Role.ADMIN.value
+
+    def signed(self, details: Mapping[str, Any]) -> dict[str, Any]:
+        """Details of an activity, with who it was where that is nobody's account."""
+        return {**details, "by": f"machine {self.username}"} if self.machine is not None else dict(details)
 
     @property
     def may_bill(self) -> bool:

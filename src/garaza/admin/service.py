@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import gc
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
 
 from garaza.accounts.activities import ActivityLog
 from garaza.accounts.models import Activity, User
@@ -122,7 +121,7 @@ class AdminService:
             gone = await self._upkeep.mark_older(session, before, job_ids)
             text = f"Deleted {len(gone)} scan(s) older than {max_age_hours:g} hours"
             details = {"max_age_hours": max_age_hours, "count": len(gone), "job_ids": sorted(gone)[:_IDS_TOLD]}
-            await self._activities.add(session, admin.user_id, "admin_cleanup", text, _by(admin, details))
+            await self._activities.add(session, admin.user_id, "admin_cleanup", text, admin.signed(details))
         self._soon()
         return gone
 
@@ -154,7 +153,7 @@ class AdminService:
         after = await asyncio.to_thread(memory_of)
         freed = max((before.rss_bytes or 0) - (after.rss_bytes or 0), 0)
         async with self._database.write() as session:
-            details = _by(admin, {"freed_bytes": freed})
+            details = admin.signed({"freed_bytes": freed})
             await self._activities.add(session, admin.user_id, "admin_clear_memory", "Cleared memory", details)
         return ClearAnswer(
             before=_body(before),
@@ -206,7 +205,7 @@ class AdminService:
             what = ", ".join(f"{name}: {value}" for name, value in changes.items())
             # A machine has no activities of its own: then it is told among the account's.
             whose = admin.user_id if admin.user_id != NOBODY else user_id
-            details = _by(admin, {"user_id": user_id, **changes})
+            details = admin.signed({"user_id": user_id, **changes})
             await self._activities.add(
                 session, whose, "admin_user_update", f"Changed account {user_id}: {what}", details
             )
@@ -220,7 +219,7 @@ class AdminService:
         """
         async with self._database.write() as session:
             await self._departures.close(session, user_id)
-            details = _by(admin, {"user_id": user_id})
+            details = admin.signed({"user_id": user_id})
             await self._activities.add(
                 session, admin.user_id, "admin_user_delete", f"Closed account {user_id}", details
             )
@@ -229,10 +228,6 @@ class AdminService:
     async def activities(self, session: ReadSession, wanted: Paging, action: str | None) -> Page[Activity]:
         """What anybody did, newest first: `paging(int)`."""
         return await self._oversight.activities(session, wanted, action)
-
-
-def _by(admin: Principal, details: dict[str, Any]) -> dict[str, Any]:
-    return {**details, "by": f"machine {admin.username}"} if admin.machine is not None else details
 
 
 def _freed(job: Stored, kept: set[tuple[str, str]]) -> int:

@@ -118,5 +118,4 @@ class CatalogueUploads:
         return found
 
     async def _note(self, session: WriteSession, admin: Principal, action: str, text: str, import_id: str) -> None:
-        by = {} if admin.machine is None else {"by": f"machine {admin.username}"}
-        await self._activities.add(session, admin.user_id, action, text, {"import_id": import_id, **by})
+        await self._activities.add(session, admin.user_id, action, text, admin.signed({"import_id": import_id}))

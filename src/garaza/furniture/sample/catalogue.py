@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from garaza.furniture.drawings import Look, draw
 from garaza.furniture.products import Product
+from garaza.furniture.stored import from_row
 
 CATALOGUE = "catalogue.jsonl.gz"
 VECTORS = "vectors.npz"
@@ -23,7 +24,7 @@ VECTORS = "vectors.npz"
 def products() -> Iterator[Product]:
     """All of them, always in the same order."""
     for row in _rows():
-        yield _product(row["product"])
+        yield from_row(row["product"])
 
 
 def vectors() -> tuple[str, dict[bytes, NDArray[np.float16]]]:
@@ -54,11 +55,6 @@ def _looks() -> dict[str, tuple[Look, str]]:
 def _rows() -> Iterator[dict[str, Any]]:
     for line in gzip.decompress(_read(CATALOGUE)).splitlines():
         yield json.loads(line)
-
-
-def _product(data: dict[str, Any]) -> Product:
-    tuples: dict[str, Any] = {name: tuple(value) for name, value in data.items() if isinstance(value, list)}
-    return Product(**data | tuples)
 
 
 def _look(data: dict[str, Any]) -> Look:
