@@ -6,6 +6,7 @@ from typing import Any
 
 from garaza.furniture.places import country_name
 from garaza.furniture.products import Product
+from garaza.furniture.quantities import minor_digits
 from garaza.furniture.schemas import (
     ChipBody,
     FacetBody,
@@ -67,9 +68,9 @@ def search_answer(query: str, asked: Asked, found: Found, products: dict[int, Pr
 
 def price_text(product: Product) -> str:
     """For people."""
-    if product.price_minor is None:
+    if product.price is None:
         return "N/A"
-    amount = f"{product.price_minor / 100:,.2f}"
+    amount = f"{product.price:,.{minor_digits(product.currency)}f}"
     return f"${amount}" if product.currency == "USD" else f"{amount} {product.currency}"
 
 

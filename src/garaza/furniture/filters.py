@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from garaza.furniture.products import Product, key_of
-from garaza.furniture.quantities import minor_digits
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,7 +60,7 @@ def payload_of(product: Product) -> Payload:
         "colors": list(product.colors) or None,
         "materials": list(product.materials) or None,
         "in_stock": product.in_stock,
-        "price": None if product.price_minor is None else product.price_minor / 10 ** minor_digits(product.currency),
+        "price": product.price,
         "width_cm": product.width_cm,
         "depth_cm": product.depth_cm,
         "height_cm": product.height_cm,

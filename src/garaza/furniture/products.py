@@ -5,6 +5,8 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass, field
 
+from garaza.furniture.quantities import minor_digits
+
 MAX_ASIN_LETTERS = 32
 MAX_TITLE_LETTERS = 500
 MAX_BRAND_LETTERS = 100
@@ -66,6 +68,11 @@ class Product:
     specifications: dict[str, str] = field(default_factory=dict)
     sponsor_tier: str | None = None
     """One of TIERS; None: not sponsored."""
+
+    @property
+    def price(self) -> float | None:
+        """In whole units of the currency: dollars."""
+        return None if self.price_minor is None else self.price_minor / 10 ** minor_digits(self.currency)
 
     @property
     def text(self) -> str:

@@ -67,8 +67,7 @@ class _Builder:
         self._ids.append(row_id)
         self._asins.append(digest(product.asin))
         self._text_hashes += product.text_hash
-        price = None if product.price_minor is None else product.price_minor / 100
-        given = (price, product.width_cm, product.depth_cm, product.height_cm)
+        given = (product.price, product.width_cm, product.depth_cm, product.height_cm)
         for numbers, number in zip(self._numbers.values(), given, strict=True):
             numbers.append(np.nan if number is None else number)
         self._in_stock.append(-1 if product.in_stock is None else product.in_stock)
