@@ -6,15 +6,16 @@ desk" than a desk of oak is.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
+from collections.abc import Set as AbstractSet
 
 import numpy as np
 from numpy.typing import NDArray
 
 from garaza.furniture.search.snapshot import Snapshot
-from garaza.furniture.search.terms import stem, word_set, words_of
+from garaza.furniture.search.terms import Named, stem, word_set, words_of
 
-_GOES_ON = word_set("for with without in on of under over behind beside next to by from that which to at against as")
+_SAID_OF_IT = word_set("for with without in on of under over behind beside next to by from that which to at against as")
 """What comes after these isn't the thing itself."""
 _MOST_WORDS = 30
 
@@ -25,7 +26,7 @@ def kind_of(snapshot: Snapshot, text: str) -> NDArray[np.bool_] | None:
     said: set[str] = set()
     either = False
     for word in words_of(text)[:_MOST_WORDS]:
-        if word in _GOES_ON:
+        if word in _SAID_OF_IT:
             if heads:
                 break
             continue
@@ -42,9 +43,8 @@ def kind_of(snapshot: Snapshot, text: str) -> NDArray[np.bool_] | None:
     return snapshot.labels["categories"].mask(key for head in heads for key in _narrowest(snapshot.heads[head], said))
 
 
-def _narrowest(keys: Sequence[str], said: Collection[str]) -> list[str]:
+def _narrowest(named: Sequence[Named], said: AbstractSet[str]) -> list[str]:
     """Of "coffee table" the coffee tables; of "table" all of them."""
-    shares = {key: [stem(word) in said for word in words_of(key)] for key in keys}
-    whole = [key for key, share in shares.items() if all(share)]
-    most = max((len(shares[key]) for key in whole), default=0)
-    return [key for key in whole if len(shares[key]) == most] if most > 1 else list(keys)
+    whole = [one for one in named if one.stems <= said]
+    most = max((one.words for one in whole), default=0)
+    return [one.key for one in whole if one.words == most] if most > 1 else [one.key for one in named]

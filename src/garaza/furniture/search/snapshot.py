@@ -21,7 +21,7 @@ from garaza.furniture.search.labels import Labels
 from garaza.furniture.search.postings import Postings
 from garaza.furniture.search.reading import first_token
 from garaza.furniture.search.suggesting import Suggestions
-from garaza.furniture.search.terms import digest, heads_of
+from garaza.furniture.search.terms import Named, digest, heads_of
 
 FORMAT = 1
 """To be increased when what is written means something else, so that what is there is built anew."""
@@ -69,8 +69,8 @@ class Snapshot:
     suggestions: Suggestions
     kinds: frozenset[str]
     """Stems that categories are named by."""
-    heads: Mapping[str, tuple[str, ...]]
-    """Keys of categories by what they are: the stem of their last word."""
+    heads: Mapping[str, list[Named]]
+    """Categories by what they are: see `heads_of`."""
     brand_beginnings: frozenset[str]
     """First words of brands."""
     every: NDArray[np.bool_] = field(repr=False)

@@ -11,6 +11,7 @@ import re
 import threading
 import unicodedata
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
@@ -106,10 +107,19 @@ def digests(texts: Iterable[str]) -> NDArray[np.uint64]:
     return np.fromiter((digest(text) for text in texts), np.uint64)
 
 
-def heads_of(categories: Iterable[str]) -> Mapping[str, tuple[str, ...]]:
-    """Keys of categories by the stem of their last word: what they are, in English."""
-    heads: dict[str, list[str]] = {}
+@dataclass(frozen=True, slots=True)
+class Named:
+    """What a category is called."""
+
+    key: str
+    stems: frozenset[str]
+    words: int
+
+
+def heads_of(categories: Iterable[str]) -> Mapping[str, list[Named]]:
+    """Categories by the stem of their last word: what they are, in English."""
+    heads: dict[str, list[Named]] = {}
     for key in categories:
         if words := words_of(key):
-            heads.setdefault(stem(words[-1]), []).append(key)
-    return {head: tuple(keys) for head, keys in heads.items()}
+            heads.setdefault(stem(words[-1]), []).append(Named(key, frozenset(map(stem, words)), len(words)))
+    return heads
