@@ -26,7 +26,7 @@ from garaza.furniture.importing.port import NoCatalogueError
 from garaza.furniture.importing.repository import ImportRepository
 from garaza.furniture.importing.service import ImportService
 from garaza.furniture.importing.source import CatalogueFiles
-from garaza.furniture.importing.states import WORKING, Options
+from garaza.furniture.importing.states import TAKEN, WORKING, ImportState, Options
 from garaza.furniture.importing.worker import ImportInterruptedError, ImportWorker
 from garaza.furniture.models import CatalogueImport
 from garaza.kit.child_process import when_parent_ends
@@ -111,7 +111,7 @@ def import_file(settings: Settings, file: Path, options: Options, report: Path |
             raise typer.Exit(_STOPPED_EXIT_CODE) from None
         except ImportInterruptedError as error:
             refuse(f"{error} Give the same command again.")
-    if done.error is not None or done.state not in {"indexing", "published"}:
+    if done.error is not None or done.state not in TAKEN:
         refuse(f"The import {done.state}: {done.error or 'somebody cancelled it.'} The catalogue is as it was.")
 
 
@@ -133,7 +133,7 @@ async def _import(
         if report is not None:
             with report.open("w", encoding="utf-8") as out:
                 await write_notes(place.service, place.database, begun.id, out)
-        if done.state == "indexing" and done.version is not None:
+        if done.state == ImportState.INDEXING and done.version is not None:
             await is_served(place.settings, place.database, place.encoder, done.version, console)
             done = await _as_it_is(place, begun.id)
         return done
@@ -160,7 +160,7 @@ async def _done(place: Place, import_id: str, display: ImportDisplay) -> Catalog
                     f"the import of {waiting.name}, {waiting.import_id}, comes first, and isn't for this process"
                 )
         one = await _as_it_is(place, import_id)
-        if one.state not in WORKING and (one.state in {"indexing", "published"} or one.ended_at is not None):
+        if one.state not in WORKING and (one.state in TAKEN or one.ended_at is not None):
             return one
         with suppress(TimeoutError):
             await asyncio.wait_for(stopped.wait(), _LOOK_SECONDS)

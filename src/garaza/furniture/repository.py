@@ -10,6 +10,7 @@ import numpy as np
 from sqlalchemy import CTE, ColumnElement, Select, and_, exists, func, or_, select, update
 
 from garaza.furniture.embedding.port import Vectors
+from garaza.furniture.importing.states import ImportState
 from garaza.furniture.models import Catalogue, CatalogueImport, ProductCategory, ProductRow, ProductVector
 from garaza.furniture.products import Product
 from garaza.furniture.stored import from_row
@@ -193,9 +194,11 @@ async def publish(session: WriteSession, version: int, now: float) -> bool:
     await session.execute(
         update(CatalogueImport)
         .where(
-            CatalogueImport.ended_at.is_(None), CatalogueImport.state == "indexing", CatalogueImport.version <= version
+            CatalogueImport.ended_at.is_(None),
+            CatalogueImport.state == ImportState.INDEXING,
+            CatalogueImport.version <= version,
         )
-        .values(state="published", ended_at=now)
+        .values(state=ImportState.PUBLISHED.value, ended_at=now)
         .execution_options(synchronize_session=False)
     )
     return True

@@ -24,6 +24,8 @@ class ImportState(StrEnum):
 
 GIVEN_UP = frozenset({ImportState.FAILED, ImportState.CANCELLED})
 """Until they have ended, what they wrote is to be taken away."""
+TAKEN = frozenset({ImportState.INDEXING, ImportState.PUBLISHED})
+"""All that was to be taken is in the database."""
 WORKING = frozenset({ImportState.QUEUED, ImportState.READING, ImportState.EMBEDDING})
 
 MODEL_FORM = "model"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from garaza.furniture.importing.repository import ImportRepository
+from garaza.furniture.importing.states import ImportState
 from garaza.kit.database import ReadSession, WriteSession
 
 AT_ONCE = 500
@@ -30,4 +31,4 @@ async def remove_products(session: WriteSession, imports: ImportRepository, rows
 
 async def is_anybody_at_it(session: ReadSession, imports: ImportRepository) -> bool:
     """Whether an import goes on, which may count on any text's vector that it has seen."""
-    return any(one.state != "indexing" for one in await imports.open(session))
+    return any(one.state != ImportState.INDEXING for one in await imports.open(session))

@@ -242,17 +242,9 @@ class ImportWorker:
         encoder = await self._loaded()
         claim.counts["to_embed"] = claim.counts["embedded"] + await self._missing(claim, encoder.model_id)
         self._told(claim)
-        after = 0
-        while True:
+        async for unread in self._unread(claim, encoder.model_id):
             async with self._database.read() as session:
-                window = await self._imports.window(session, claim.version, after, WINDOW)
-                hashes = {text_hash: row_id for row_id, text_hash in window}
-                known = await self._imports.embedded(session, encoder.model_id, hashes) if hashes else set()
-                wanted = [row_id for text_hash, row_id in hashes.items() if text_hash not in known]
-                data = await self._imports.data(session, wanted) if wanted else {}
-            if not window:
-                break
-            after = window[-1][0]
+                data = await self._imports.data(session, unread.values()) if unread else {}
             products = sorted((from_row(one) for one in data.values()), key=lambda product: len(product.text))
             for begin in range(0, len(products), TEXTS_AT_ONCE):
                 some = products[begin : begin + TEXTS_AT_ONCE]
@@ -277,16 +269,20 @@ class ImportWorker:
 
     async def _missing(self, claim: Claim, model_id: str) -> int:
         """How many texts the model has to read; one that is in two windows is counted twice."""
-        after = missing = 0
+        return sum([len(unread) async for unread in self._unread(claim, model_id)])
+
+    async def _unread(self, claim: Claim, model_id: str) -> AsyncIterator[dict[bytes, int]]:
+        """Texts of the version, a window at a time, that the model hasn't read, each with a product that has it."""
+        after = 0
         while True:
             async with self._database.read() as session:
                 window = await self._imports.window(session, claim.version, after, WINDOW)
-                hashes = {text_hash for _, text_hash in window}
+                hashes = {text_hash: row_id for row_id, text_hash in window}
                 known = await self._imports.embedded(session, model_id, hashes) if hashes else set()
             if not window:
-                return missing
+                return
             after = window[-1][0]
-            missing += len(hashes - known)
+            yield {text_hash: row_id for text_hash, row_id in hashes.items() if text_hash not in known}
 
     async def _embed_some(self, claim: Claim, encoder: Encoder, texts: dict[bytes, str]) -> None:
         vectors = await in_thread(encoder.documents, list(texts.values()))
