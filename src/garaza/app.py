@@ -149,7 +149,7 @@ def _api(parts: Parts, services: Services) -> list[APIRouter]:
         room_routes(services.rooms, services.shares, parts.database, parts.blobs, services.removal.remove_room),
         make_shared_router(services.shares, parts.blobs),
         admin_routes(services.admin, parts.clock),
-        *(_furniture(services.furniture) if parts.settings.furniture.enabled else []),
+        *([] if services.furniture is None else _furniture(services.furniture)),
         import_routes(services.importing.service, services.importing.uploads),
         stream_routes(live.service, live.ways, live.tickets, parts.settings.live.stream_seconds),
     ]
@@ -207,7 +207,7 @@ def _make_lifespan(
             if parts.settings.furniture.enabled and parts.settings.furniture.embedded_imports:
                 services.importing.runner.start()
                 ending.push_async_callback(services.importing.runner.stop)
-            if parts.settings.furniture.enabled:
+            if services.furniture is not None:
                 services.furniture.shelf.start()
                 ending.push_async_callback(services.furniture.stop)
             if parts.settings.webhooks.enabled:

@@ -57,7 +57,8 @@ class Services:
     live: Live
     deliverer: Deliverer
     importing: Importing
-    furniture: Furniture
+    furniture: Furniture | None
+    """None: it is off."""
 
 
 def _resident_bytes(pid: int | None) -> int | None:
@@ -166,5 +167,7 @@ def make_services(parts: Parts, worker_pid: Callable[[], int | None] | None = No
         live=live,
         deliverer=Deliverer(database, parts.webhooks, keys, settings.webhooks, clock),
         importing=importing,
-        furniture=make_furniture(settings, database, data, importing, caching, clock),
+        furniture=make_furniture(settings, database, data, importing, caching, clock)
+        if settings.furniture.enabled
+        else None,
     )

@@ -59,7 +59,7 @@ def make_furniture(
     """Nothing is begun or opened yet.
 
     Raises:
-        ModelFilesError: the folder that the settings name holds no model.
+        ModelUnusableError: the folder that the settings name holds no model.
     """
     given = settings.furniture
     encoder, before = make_encoder(given), make_encoder_before(given)
