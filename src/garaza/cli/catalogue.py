@@ -97,7 +97,7 @@ def work(
     supervised: Annotated[bool, typer.Option(hidden=True, help="End when standard input ends.")] = False,
 ) -> None:
     """Do the imports that wait, and end."""
-    from garaza.cli.catalogue_import import Place  # noqa: PLC0415 - `garaza --help` must not wait for it
+    from garaza.cli.catalogue_place import Place  # noqa: PLC0415 - `garaza --help` must not wait for it
     from garaza.furniture.importing.worker import ImportInterruptedError  # noqa: PLC0415
 
     os.nice(_NICENESS)

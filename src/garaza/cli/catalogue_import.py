@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import signal
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass
+from contextlib import suppress
 from pathlib import Path
 
 import filelock
@@ -15,84 +12,19 @@ from rich.console import Console
 
 from garaza.cli.catalogue_display import ImportDisplay, print_summary
 from garaza.cli.catalogue_index import is_served
+from garaza.cli.catalogue_place import Place, prepared, stop_on_signals
 from garaza.cli.catalogue_told import write_notes
 from garaza.cli.common import data_errors_told, refuse
 from garaza.errors import GarazaError
-from garaza.furniture.adapters import make_encoder
-from garaza.furniture.embedding.port import Encoder
-from garaza.furniture.importing.claims import Claim, Claims
-from garaza.furniture.importing.files import ImportFiles
 from garaza.furniture.importing.port import NoCatalogueError
-from garaza.furniture.importing.repository import ImportRepository
-from garaza.furniture.importing.service import ImportService
-from garaza.furniture.importing.source import CatalogueFiles
 from garaza.furniture.importing.states import TAKEN, WORKING, ImportState, Options
-from garaza.furniture.importing.worker import ImportInterruptedError, ImportWorker
+from garaza.furniture.importing.worker import ImportInterruptedError
 from garaza.furniture.models import CatalogueImport
-from garaza.kit.child_process import when_parent_ends
-from garaza.kit.clock import system_clock
-from garaza.kit.database import Database
-from garaza.kit.migrate import prepare
-from garaza.kit.storage import DataDirectory
-from garaza.migrations import PACKAGE
 from garaza.settings import Settings
-from garaza.wiring import database_url, pool_options
 
 _LOOK_SECONDS = 1.0
 _STOPPED_EXIT_CODE = 130
 """What a shell expects of a command that Ctrl-C ended."""
-
-
-@dataclass(frozen=True, slots=True)
-class Place:
-    """A data directory and its database, and what imports need of them."""
-
-    settings: Settings
-    database: Database
-    files: ImportFiles
-    service: ImportService
-
-    @classmethod
-    @asynccontextmanager
-    async def opened(cls, settings: Settings) -> AsyncIterator[Place]:
-        """The database is to be up to date."""
-        data, url = DataDirectory(settings.data_dir), database_url(settings)
-        database = Database(url, pool_options(settings.database, url))
-        files = ImportFiles(data)
-        try:
-            yield cls(settings, database, files, ImportService(database, files, CatalogueFiles(), system_clock))
-        finally:
-            await database.close()
-
-    def encoder(self) -> Encoder:
-        """Blocks."""
-        return make_encoder(self.settings.furniture)
-
-    def worker(self, told: Callable[[Claim], None] = lambda _claim: None) -> ImportWorker:
-        """Blocks."""
-        claims = Claims(self.database, ImportRepository(), self.files.place(), system_clock)
-        return ImportWorker(self.database, self.files, claims, CatalogueFiles(), self.encoder, system_clock, told)
-
-    @classmethod
-    async def work_alone(cls, settings: Settings, *, supervised: bool) -> None:
-        """Do what waits, unless another process does.
-
-        Raises:
-            ImportInterruptedError
-        """
-        async with cls.opened(settings) as place:
-            place.files.create()
-            worker = await asyncio.to_thread(place.worker)
-            with suppress(filelock.Timeout), filelock.FileLock(place.files.lock, timeout=0):
-                _stop_on_signals(worker)
-                if supervised:
-                    when_parent_ends(worker.stop)
-                await worker.work()
-
-
-def prepared(settings: Settings) -> None:
-    """Bring the database up to date. Blocks."""
-    prepare(DataDirectory(settings.data_dir), database_url(settings), PACKAGE)
 
 
 def import_file(settings: Settings, file: Path, options: Options, report: Path | None) -> None:
@@ -142,7 +74,7 @@ async def _import(
 async def _done(place: Place, import_id: str, display: ImportDisplay) -> CatalogueImport:
     """When nothing is left of it that has to be done here."""
     worker = await asyncio.to_thread(place.worker, display.show)
-    stopped = _stop_on_signals(worker)
+    stopped = stop_on_signals(worker)
     lock = filelock.FileLock(place.files.lock)
     while True:
         try:
@@ -170,15 +102,3 @@ async def _done(place: Place, import_id: str, display: ImportDisplay) -> Catalog
 async def _as_it_is(place: Place, import_id: str) -> CatalogueImport:
     async with place.database.read() as session:
         return await place.service.get(session, import_id)
-
-
-def _stop_on_signals(worker: ImportWorker) -> asyncio.Event:
-    stopped = asyncio.Event()
-
-    def stop() -> None:
-        stopped.set()
-        worker.stop()
-
-    for number in (signal.SIGINT, signal.SIGTERM):
-        asyncio.get_running_loop().add_signal_handler(number, stop)
-    return stopped

@@ -14,22 +14,16 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from garaza.cli.catalogue_place import Place, prepared
 from garaza.cli.common import data_errors_told, refuse
 from garaza.errors import GarazaError
-from garaza.furniture.importing.files import ImportFiles
 from garaza.furniture.importing.schemas import NoteAnswer
 from garaza.furniture.importing.service import ImportService
-from garaza.furniture.importing.source import CatalogueFiles
 from garaza.furniture.importing.states import MODEL_FORM, WORKING
 from garaza.furniture.repository import CatalogueRepository
-from garaza.kit.clock import system_clock
 from garaza.kit.database import Database
-from garaza.kit.migrate import prepare
 from garaza.kit.pagination import Paging, goes_on
-from garaza.kit.storage import DataDirectory
-from garaza.migrations import PACKAGE
 from garaza.settings import Settings
-from garaza.wiring import database_url, pool_options
 
 T = TypeVar("T")
 
@@ -38,19 +32,15 @@ _AT_ONCE = 500
 
 
 def _run(settings: Settings, act: Callable[[ImportService, Database], Awaitable[T]]) -> T:
-    data, url = DataDirectory(settings.data_dir), database_url(settings)
-
     async def run() -> T:
-        database = Database(url, pool_options(settings.database, url))
-        try:
-            return await act(ImportService(database, ImportFiles(data), CatalogueFiles(), system_clock), database)
-        except GarazaError as error:
-            refuse(error.detail)
-        finally:
-            await database.close()
+        async with Place.opened(settings) as place:
+            try:
+                return await act(place.service, place.database)
+            except GarazaError as error:
+                refuse(error.detail)
 
-    with data_errors_told(data.root):
-        prepare(data, url, PACKAGE)
+    with data_errors_told(settings.data_dir):
+        prepared(settings)
         return asyncio.run(run())
 
 
