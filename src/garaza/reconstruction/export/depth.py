@@ -88,8 +88,8 @@ def _tile(frames: UInt8, columns: int) -> UInt8:
 
 def _save(path: Path, sprite: UInt8) -> None:
     picture = Image.fromarray(sprite[..., 0] if sprite.shape[2] == 1 else sprite)
-    # For lossless WebP "quality" is effort: beyond 30 it costs half as much time again and saves nothing on depth.
-    picture.convert("RGB").save(path, "WEBP", lossless=True, quality=30, method=4)
+    # For lossless WebP "quality" is effort: 75 would save 1 % more for half as much time again, 100 4 % for 14 times.
+    picture.convert("RGB").save(path, "WEBP", lossless=True, quality=50, method=4)
 
 
 def read_depth(folder: Path, kind: str) -> Float32:

@@ -21,6 +21,7 @@ from garaza.reconstruction.prediction import Prediction, UInt8
 from garaza.reconstruction.progress import Monitor, Stage
 from garaza.reconstruction.result import RESULT_FILE, ModelLevel, Result, ResultFrame, describe_file
 from garaza.reconstruction.surface.mesh import TexturedMesh
+from garaza.reconstruction.surface.refine import refine_depth
 
 POINT_SPACING = 0.012
 """Metres between points of the cloud."""
@@ -50,6 +51,7 @@ def write_folder(folder: Path, finished: Finished, monitor: Monitor) -> Result:
     times = [float(finished.keyframes.times[i]) for i in prediction.frame_indices]
     with monitor.stage(Stage.EXPORT, "Writing the files"):
         models = _write_models(folder, finished.models, finished.scale.metres_per_unit, monitor)
+        prediction = refine_depth(prediction, finished.models["full"], monitor, 0.2, 0.4)
         points, colours = dense_points(prediction, POINT_SPACING)
         write_ply(folder / "points.ply", points * finished.scale.metres_per_unit, colours)
         monitor.report(0.4, "Writing depth")
