@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -15,9 +14,6 @@ if TYPE_CHECKING:
     from garaza.furniture.importing.states import Options
 
 catalogue_app = typer.Typer(help="The catalogue of furniture.", no_args_is_help=True)
-
-_NICENESS = 10
-"""Of what works for the service: after all who answer somebody."""
 
 
 @catalogue_app.command("import")
@@ -99,8 +95,9 @@ def work(
     """Do the imports that wait, and end."""
     from garaza.cli.catalogue_place import Place  # noqa: PLC0415 - `garaza --help` must not wait for it
     from garaza.furniture.importing.worker import ImportInterruptedError  # noqa: PLC0415
+    from garaza.kit.child_process import step_aside  # noqa: PLC0415
 
-    os.nice(_NICENESS)
+    step_aside()
     settings = load_settings(data_dir)
     configure_logging(settings.logging)
     try:

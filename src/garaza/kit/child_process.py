@@ -4,11 +4,21 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import fcntl
 import os
+import select
 import sys
 import threading
 from asyncio.subprocess import Process
 from collections.abc import Callable, Sequence
+
+NICENESS = 10
+
+
+def step_aside() -> None:
+    """Have this process come after all who answer somebody."""
+    with contextlib.suppress(OSError):
+        os.nice(NICENESS)
 
 
 async def start_child(command: Sequence[str]) -> Process:
@@ -56,3 +66,18 @@ def when_parent_ends(act: Callable[[], None]) -> None:
         act()
 
     threading.Thread(target=wait, name="parent-watch", daemon=True).start()
+
+
+def end_with_parent() -> None:
+    """Have this process end when standard input does, whatever it is doing.
+
+    For a library that holds the interpreter's lock for minutes: no thread of Python's would hear of it before that is
+    over, so the system is asked to send a signal (SIGIO) that ends the process. Nothing may be written to the pipe.
+    """
+    when_parent_ends(lambda: os._exit(1))
+    with contextlib.suppress(OSError):
+        fcntl.fcntl(0, fcntl.F_SETOWN, os.getpid())
+        fcntl.fcntl(0, fcntl.F_SETFL, fcntl.fcntl(0, fcntl.F_GETFL) | os.O_ASYNC)
+    # It is sent of what happens from now on.
+    if select.select([0], [], [], 0)[0]:
+        os._exit(1)

@@ -1,19 +1,21 @@
-"""Making a version in a process of its own: python -m garaza.furniture.index.build FOLDER"""
+"""Making a version in a process of its own: python -m garaza.furniture.index.build FOLDER
+
+It ends with whoever started it, who holds the other end of its standard input.
+"""
 
 from __future__ import annotations
 
-import os
 import sys
 from pathlib import Path
 
 from garaza.furniture.index.shard import build
-
-NICENESS = 10
+from garaza.kit.child_process import end_with_parent, step_aside
 
 
 def main() -> None:
     """After all who answer somebody."""
-    os.nice(NICENESS)
+    step_aside()
+    end_with_parent()
     build(Path(sys.argv[1]))
 
 

@@ -107,10 +107,14 @@ class EdgeIndex:
     async def _build(self, draft: Draft) -> None:
         command = (sys.executable, "-m", "garaza.furniture.index.build", str(draft.folder))
         pipe, nothing = asyncio.subprocess.PIPE, asyncio.subprocess.DEVNULL
-        process = await asyncio.create_subprocess_exec(*command, stdin=nothing, stdout=nothing, stderr=pipe)
+        # Its standard input ends with this process.
+        process = await asyncio.create_subprocess_exec(*command, stdin=pipe, stdout=nothing, stderr=pipe)
         self._process = process
+        assert process.stderr is not None
         try:
-            _, errors = await process.communicate()
+            # Not `communicate`, which would end its input at once.
+            errors = await process.stderr.read()
+            await process.wait()
         finally:
             if process.returncode is None:
                 process.kill()

@@ -19,11 +19,10 @@ from sqlalchemy import make_url
 from garaza.furniture.products import Product
 from garaza.furniture.repository import CatalogueRepository
 from garaza.furniture.search.building import build
-from garaza.kit.child_process import when_parent_ends
+from garaza.kit.child_process import step_aside, when_parent_ends
 from garaza.kit.database import Database, PoolOptions
 
 _AT_ONCE = 500
-_NICENESS = 10
 _POOL = PoolOptions(
     size=1,
     overflow=0,
@@ -70,8 +69,7 @@ async def build_apart(url: str, folder: Path, version: int) -> None:
 
 def main() -> None:
     """See the module."""
-    with suppress(OSError):
-        os.nice(_NICENESS)
+    step_aside()
     wanted: dict[str, Any] = json.loads(sys.stdin.readline())
     when_parent_ends(lambda: os._exit(1))
     build(_products(wanted["url"], wanted["version"]), Path(wanted["folder"]), wanted["version"])
