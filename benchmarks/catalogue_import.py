@@ -21,14 +21,14 @@ from garaza.furniture.adapters import make_encoder
 from garaza.furniture.embedding.port import Vectors
 from garaza.furniture.importing.claims import Claim, Claims
 from garaza.furniture.importing.files import ImportFiles
-from garaza.furniture.importing.repository import ImportRepository
+from garaza.furniture.importing.repository import ImportRepository, publish
 from garaza.furniture.importing.service import ImportService
 from garaza.furniture.importing.source import CatalogueFiles
 from garaza.furniture.importing.states import Options
 from garaza.furniture.importing.worker import ImportInterruptedError, ImportWorker
 from garaza.furniture.models import CatalogueImport
 from garaza.furniture.products import Product
-from garaza.furniture.repository import CatalogueRepository, publish
+from garaza.furniture.repository import CatalogueRepository
 from garaza.kit.clock import system_clock
 from garaza.kit.database import Database, sqlite_url
 from garaza.kit.migrate import upgrade

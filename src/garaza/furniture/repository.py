@@ -7,14 +7,13 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from sqlalchemy import CTE, ColumnElement, Select, and_, exists, func, or_, select, update
+from sqlalchemy import CTE, ColumnElement, Select, and_, exists, func, or_, select
 
 from garaza.furniture.embedding.port import Vectors
-from garaza.furniture.importing.states import ImportState
-from garaza.furniture.models import Catalogue, CatalogueImport, ProductCategory, ProductRow, ProductVector
+from garaza.furniture.models import Catalogue, ProductCategory, ProductRow, ProductVector
 from garaza.furniture.products import Product
 from garaza.furniture.stored import from_row
-from garaza.kit.database import ReadSession, WriteSession
+from garaza.kit.database import ReadSession
 from garaza.kit.models import unindexed
 from garaza.kit.pagination import COUNTED_ROWS
 
@@ -168,41 +167,6 @@ class CatalogueRepository:
 
 CATALOGUE_CHANNEL = "garaza_catalogue"
 """PostgreSQL's, on which it is told that there is another version."""
-
-
-async def tell(session: WriteSession) -> None:
-    """Have all services look, once this transaction is committed. SQLite's hear of each commit anyway."""
-    if session.get_bind().dialect.name == "postgresql":
-        await session.execute(select(func.pg_notify(CATALOGUE_CHANNEL, "")))
-
-
-async def publish(session: WriteSession, version: int, now: float) -> bool:
-    """From the end of this transaction on, this version is served; imports that made it, or one before, are done.
-
-    False: it isn't ready, or it, or a later one, is served already.
-    """
-    flipped = (
-        update(Catalogue)
-        .where(Catalogue.version < version, Catalogue.ready_version >= version)
-        .values(version=version, changed_at=now)
-        .execution_options(synchronize_session=False)
-        .returning(Catalogue.id)
-    )
-    if (await session.execute(flipped)).first() is None:
-        return False
-    await tell(session)
-    await session.execute(
-        update(CatalogueImport)
-        .where(
-            CatalogueImport.ended_at.is_(None),
-            CatalogueImport.state == ImportState.INDEXING,
-            CatalogueImport.version <= version,
-        )
-        .values(state=ImportState.PUBLISHED.value, ended_at=now)
-        .execution_options(synchronize_session=False)
-    )
-    return True
-
 
 _VERSIONS = select(
     Catalogue.version, Catalogue.ready_version, Catalogue.next_version, Catalogue.model_id, Catalogue.changed_at

@@ -10,9 +10,10 @@ from typing import Literal
 
 from garaza.errors import GarazaError
 from garaza.furniture.embedding.port import Encoder, EncoderUnavailableError, Vectors
+from garaza.furniture.importing.repository import publish
 from garaza.furniture.index.port import IndexUnavailableError, VectorIndex
 from garaza.furniture.preparing import Preparing
-from garaza.furniture.repository import CatalogueRepository, Reembedding, Versions, publish
+from garaza.furniture.repository import CatalogueRepository, Reembedding, Versions
 from garaza.furniture.search.asked import Asked
 from garaza.furniture.search.engine import search, similar
 from garaza.furniture.search.found import Found, Suggestion

@@ -11,13 +11,13 @@ from sqlalchemy import update
 
 from garaza.furniture.importing.claims import Claim, Claims, Waiting
 from garaza.furniture.importing.files import ImportFiles
-from garaza.furniture.importing.repository import ImportRepository
+from garaza.furniture.importing.repository import ImportRepository, publish
 from garaza.furniture.importing.service import KEEP_SECONDS, MODEL_GRACE_SECONDS, ImportService
 from garaza.furniture.importing.states import Options
 from garaza.furniture.importing.worker import ImportWorker
 from garaza.furniture.models import Catalogue
 from garaza.furniture.products import Product
-from garaza.furniture.repository import MANY, CatalogueRepository, publish
+from garaza.furniture.repository import MANY, CatalogueRepository
 from tests.database.seed import MODEL, asin, job_id
 from tests.database.service import Person, Service
 from tests.furniture.importing.shop import CountingEncoder, Lines, chair

@@ -15,14 +15,14 @@ from garaza.furniture.embedding.port import Vectors
 from garaza.furniture.importing.claims import Claim, Claims
 from garaza.furniture.importing.files import ImportFiles
 from garaza.furniture.importing.port import NoCatalogueError
-from garaza.furniture.importing.repository import ImportRepository
+from garaza.furniture.importing.repository import ImportRepository, publish
 from garaza.furniture.importing.rows import ReadRow, Remark
 from garaza.furniture.importing.service import ImportService
 from garaza.furniture.importing.states import Options
 from garaza.furniture.importing.worker import ImportWorker
 from garaza.furniture.models import CatalogueImport
 from garaza.furniture.products import Product
-from garaza.furniture.repository import CatalogueRepository, Found, publish
+from garaza.furniture.repository import CatalogueRepository, Found
 from garaza.kit.database import Database
 from garaza.kit.storage import DataDirectory
 from garaza.settings import DatabaseSettings

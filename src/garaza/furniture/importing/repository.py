@@ -1,4 +1,4 @@
-"""All SQL of imports, and of what they write."""
+"""All SQL of imports, and of what they write; and of making it what is served."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from garaza.furniture.models import (
     ProductRow,
     ProductVector,
 )
-from garaza.furniture.repository import tell
+from garaza.furniture.repository import CATALOGUE_CHANNEL
 from garaza.kit.database import ReadSession, WriteSession
 from garaza.kit.models import inserting, unindexed
 from garaza.kit.pagination import Page, Paging, page_of, read_page
@@ -332,3 +332,37 @@ class ImportRepository:
             .values(state=ImportState.FAILED.value, error=reason, lease_owner=None, lease_expires_at=None)
         )
         await session.execute(statement.execution_options(**_UNSYNCED))
+
+
+async def tell(session: WriteSession) -> None:
+    """Have all services look, once this transaction is committed. SQLite's hear of each commit anyway."""
+    if session.get_bind().dialect.name == "postgresql":
+        await session.execute(select(func.pg_notify(CATALOGUE_CHANNEL, "")))
+
+
+async def publish(session: WriteSession, version: int, now: float) -> bool:
+    """From the end of this transaction on, this version is served; imports that made it, or one before, are done.
+
+    False: it isn't ready, or it, or a later one, is served already.
+    """
+    flipped = (
+        update(Catalogue)
+        .where(Catalogue.version < version, Catalogue.ready_version >= version)
+        .values(version=version, changed_at=now)
+        .execution_options(synchronize_session=False)
+        .returning(Catalogue.id)
+    )
+    if (await session.execute(flipped)).first() is None:
+        return False
+    await tell(session)
+    await session.execute(
+        update(CatalogueImport)
+        .where(
+            CatalogueImport.ended_at.is_(None),
+            CatalogueImport.state == ImportState.INDEXING,
+            CatalogueImport.version <= version,
+        )
+        .values(state=ImportState.PUBLISHED.value, ended_at=now)
+        .execution_options(synchronize_session=False)
+    )
+    return True

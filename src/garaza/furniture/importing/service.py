@@ -10,13 +10,13 @@ from garaza.errors import GarazaError, not_found
 from garaza.furniture.embedding.port import Vectors
 from garaza.furniture.importing.files import ImportFiles, sha256_of
 from garaza.furniture.importing.port import Source
-from garaza.furniture.importing.repository import ImportRepository
+from garaza.furniture.importing.repository import ImportRepository, tell
 from garaza.furniture.importing.rows import Changes
 from garaza.furniture.importing.states import GIVEN_UP, MODEL_FORM, WORKING, ImportState, Options, counts_of
 from garaza.furniture.importing.undoing import AT_ONCE, is_anybody_at_it, remove_products
 from garaza.furniture.models import Catalogue, CatalogueImport, ImportNote
 from garaza.furniture.products import Product
-from garaza.furniture.repository import Reembedding, kept_vector, tell
+from garaza.furniture.repository import Reembedding, kept_vector
 from garaza.kit.clock import Clock
 from garaza.kit.database import Database, ReadSession, WriteSession
 from garaza.kit.ids import is_id, new_id
