@@ -92,7 +92,8 @@ def create_app(settings: Settings, parts: Parts | None = None) -> FastAPI:
     app.state.machines = services.machines
     app.state.limits = limits
     add_handlers(app)
-    app.include_router(health_routes(parts, supervisor, dispatcher))
+    notes = {} if services.furniture is None else {"furniture": services.furniture.note}
+    app.include_router(health_routes(parts, supervisor, dispatcher, notes))
     app.include_router(_make_metrics(parts, services, supervisor, watch, limits))
     app.include_router(webhook_routes(services.keys))
     for router in _api(parts, services):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Literal
 
 from fastapi import APIRouter, Response
@@ -34,10 +34,22 @@ class ReadyAnswer(Answer):
     status: Literal["ready", "not ready"]
     checks: dict[str, str]
     queue: dict[str, int]
+    notes: dict[str, str]
+    """What is worse than it could be, and no reason to send requests elsewhere."""
 
 
-def make_router(parts: Parts, supervisor: Supervisor | None, dispatcher: Dispatcher) -> APIRouter:
-    """The routes that operators and load balancers ask. `dispatcher`: what tells workers of jobs."""
+def make_router(
+    parts: Parts,
+    supervisor: Supervisor | None,
+    dispatcher: Dispatcher,
+    notes: Mapping[str, Callable[[], str | None]],
+) -> APIRouter:
+    """The routes that operators and load balancers ask.
+
+    Args:
+        dispatcher: what tells workers of jobs.
+        notes: see the answer; None: nothing.
+    """
     router = APIRouter(tags=["operations"])
     disk = _Remembered(lambda: asyncio.to_thread(_disk, parts.data, parts.settings.uploads.min_free_bytes))
     broker = _Remembered(lambda: _broker(dispatcher)) if dispatcher.needs_messages else None
@@ -58,7 +70,8 @@ def make_router(parts: Parts, supervisor: Supervisor | None, dispatcher: Dispatc
             checks["broker"] = await broker()
         good = all(state == "ok" for state in checks.values())
         response.status_code = 200 if good else 503
-        return ReadyAnswer(status="ready" if good else "not ready", checks=checks, queue=queue)
+        told = {name: text for name, note in notes.items() if (text := note()) is not None}
+        return ReadyAnswer(status="ready" if good else "not ready", checks=checks, queue=queue, notes=told)
 
     return router
 

@@ -16,6 +16,7 @@ from garaza.cli.catalogue_place import Place, prepared, stop_on_signals
 from garaza.cli.catalogue_told import write_notes
 from garaza.cli.common import data_errors_told, refuse
 from garaza.errors import GarazaError
+from garaza.furniture.embedding.files import ModelUnusableError
 from garaza.furniture.importing.port import NoCatalogueError
 from garaza.furniture.importing.states import TAKEN, WORKING, ImportState, Options
 from garaza.furniture.importing.worker import ImportInterruptedError
@@ -34,6 +35,8 @@ def import_file(settings: Settings, file: Path, options: Options, report: Path |
         prepared(settings)
         try:
             done = asyncio.run(_import(settings, file, options, report, console))
+        except ModelUnusableError as error:
+            refuse(f"{file} isn't imported, as the model for texts can't be used: {error}.")
         except NoCatalogueError as error:
             refuse(f"{file} can't be imported: {error}")
         except GarazaError as error:
@@ -55,6 +58,8 @@ async def _import(
     settings: Settings, file: Path, options: Options, report: Path | None, console: Console
 ) -> CatalogueImport:
     async with Place.opened(settings) as place:
+        # Before anybody waits for rows to be read that nothing can be made of.
+        await asyncio.to_thread(place.encoder)
         await asyncio.to_thread(place.files.create)
         with ImportDisplay(console) as display:
             size = (await asyncio.to_thread(file.stat)).st_size

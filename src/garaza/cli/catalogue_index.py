@@ -11,7 +11,7 @@ from rich.console import Console
 
 from garaza.cli.common import refuse
 from garaza.furniture.adapters import make_index, versions_folder
-from garaza.furniture.embedding.port import Encoder
+from garaza.furniture.embedding.port import Encoder, EncoderUnavailableError
 from garaza.furniture.index.port import IndexUnavailableError
 from garaza.furniture.preparing import Preparing
 from garaza.furniture.repository import CatalogueRepository
@@ -45,7 +45,7 @@ async def is_served(
             except filelock.Timeout:
                 # A service runs, and sees to it.
                 pass
-            except (IndexUnavailableError, SnapshotNotMadeError, SnapshotError) as error:
+            except (EncoderUnavailableError, IndexUnavailableError, SnapshotNotMadeError, SnapshotError) as error:
                 refuse(f"All is in the database, and can't be made ready to be searched now: {error}. {_ADVICE}")
             if time.monotonic() > deadline:
                 refuse(f"All is in the database, but the service has not taken it up. Its log says why. {_ADVICE}")

@@ -42,6 +42,8 @@ def doctor(data_dir: DataDir = None) -> None:
         "database": lambda: _database(settings),
         "port": lambda: _port(settings.server.host, settings.server.port),
     }
+    if settings.furniture.enabled:
+        checks["model for texts"] = lambda: _model(settings)
     if settings.redis.url is not None:
         checks["shared limits"] = lambda: _shared_limits(settings)
     if settings.storage.url is not None:
@@ -131,6 +133,26 @@ def _database(settings: Settings) -> str:
     if found not in known(PACKAGE):
         raise _Unfit(f"at revision {found}, of a newer version of Garaza; update this one")
     return f"at revision {found}" if found == wanted else f"at revision {found}; goes to {wanted} at the next start"
+
+
+def _model(settings: Settings) -> str:
+    version = _version_in_child("onnxruntime")
+
+    from garaza.furniture.adapters import make_encoder  # noqa: PLC0415
+    from garaza.furniture.embedding.port import EncoderUnavailableError  # noqa: PLC0415
+
+    async def ask() -> str:
+        encoder = make_encoder(settings.furniture)
+        try:
+            await encoder.query("chair")
+        finally:
+            await encoder.close()
+        return encoder.model_id
+
+    try:
+        return f"{asyncio.run(ask())} ({version})"
+    except EncoderUnavailableError as error:
+        raise _Unfit(f"{error}. Furniture would be found by words alone; see GARAZA_FURNITURE__MODEL_DIR") from None
 
 
 def _shared_limits(settings: Settings) -> str:

@@ -20,9 +20,12 @@ def make_encoder(settings: FurnitureSettings) -> OnnxEncoder:
     """Blocks, where the model isn't the one that comes along.
 
     Raises:
-        ModelUnusableError
+        ModelUnusableError: what is wrong, for operators.
     """
-    files = bundled() if settings.model_dir is None else from_folder(settings.model_dir)
+    try:
+        files = bundled() if settings.model_dir is None else from_folder(settings.model_dir)
+    except OSError as error:
+        raise ModelUnusableError(f"{settings.model_dir} can't be read: {error.strerror}") from error
     return OnnxEncoder(files, idle_seconds=settings.model_idle_seconds)
 
 

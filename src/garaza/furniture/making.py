@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from garaza.caching import Caching
 from garaza.furniture import sample
 from garaza.furniture.adapters import make_encoder, make_encoder_before, make_index, versions_folder
+from garaza.furniture.embedding.files import ModelUnusableError
 from garaza.furniture.embedding.onnx import OnnxEncoder
 from garaza.furniture.importing.making import Importing
 from garaza.furniture.importing.service import Sample
@@ -15,14 +17,16 @@ from garaza.furniture.index.port import VectorIndex
 from garaza.furniture.pictures import Pictures, client
 from garaza.furniture.preparing import Preparing
 from garaza.furniture.repository import CATALOGUE_CHANNEL, Reembedding
-from garaza.furniture.runtime import Shelf
+from garaza.furniture.runtime import Shelf, ShelfState
 from garaza.furniture.service import FurnitureService
 from garaza.kit.changes import changes_of
 from garaza.kit.clock import Clock
 from garaza.kit.database import Database
 from garaza.kit.safe_http import SafeHttp
 from garaza.kit.storage import DataDirectory
-from garaza.settings import Settings
+from garaza.settings import FurnitureSettings, Settings
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +40,18 @@ class Furniture:
     pictures: Pictures | None
     """None: what is elsewhere isn't fetched."""
     http: SafeHttp
+
+    def note(self) -> str | None:
+        """What is worse than it could be, for anybody; None: nothing. The log has more about it."""
+        state = self.shelf.state
+        match state:
+            case ShelfState(state="preparing", error=str()):
+                return "There is no catalogue to search: it can't be made ready. The log says why."
+            case ShelfState(state="ready", semantic=False, error=str()):
+                return "Only words are looked at, and not their meaning. The log says why."
+            case ShelfState(error=str()):
+                return "The newest version of the catalogue can't be made ready. The log says why."
+        return None
 
     async def stop(self) -> None:
         """End all that goes on."""
@@ -56,13 +72,10 @@ def make_furniture(
     caching: Caching | None,
     clock: Clock,
 ) -> Furniture:
-    """Nothing is begun or opened yet.
-
-    Raises:
-        ModelUnusableError: the folder that the settings name holds no model.
-    """
+    """Nothing is begun or opened yet."""
     given = settings.furniture
-    encoder, before = make_encoder(given), make_encoder_before(given)
+    encoder = _encoder(given)
+    before = None if encoder is None else make_encoder_before(given)
     index = make_index(given, data, database)
 
     async def load_sample() -> bool:
@@ -89,8 +102,17 @@ def make_furniture(
     http = client()
     folder = versions_folder(data) / "pictures"
     pictures = Pictures(folder, http, given.picture_cache_bytes, clock) if given.fetch_pictures else None
-    encoders = [encoder] if before is None else [encoder, before]
+    encoders = [one for one in (encoder, before) if one is not None]
     return Furniture(service, shelf, encoders, index, pictures, http)
+
+
+def _encoder(settings: FurnitureSettings) -> OnnxEncoder | None:
+    """None: it can't be used, and why is in the log. Finding words, and all else that the service does, needs none."""
+    try:
+        return make_encoder(settings)
+    except ModelUnusableError as error:
+        logger.error("Furniture is found by words alone until the next start. The model can't be used: %s", error)  # noqa: TRY400 - it says what is wrong
+        return None
 
 
 def _sample() -> Sample:

@@ -117,6 +117,8 @@ class Shelf:
         self._looked = False
         self._being_prepared: int | None = None
         self._error: str | None = None
+        self._blind: str | None = None
+        """Why meaning couldn't be looked at the last time, though all is there for it."""
         self._task: asyncio.Task[None] | None = None
 
     def start(self) -> None:
@@ -138,11 +140,11 @@ class Shelf:
             version=self.version,
             preparing=self._being_prepared,
             products=0 if served is None else len(served.snapshot),
-            semantic=served is not None and served.index is not None,
+            semantic=served is not None and served.index is not None and self._blind is None,
             model_id=None if self._encoder is None else self._encoder.model_id,
             index=None if self._index is None else self._index.name,
             reembedding=self._reembedding,
-            error=self._error,
+            error=self._error or self._blind,
         )
 
     @property
@@ -166,7 +168,10 @@ class Shelf:
             ShelfNotReadyError: nothing is served yet.
         """
         served = self._ready()
-        return await search(served.snapshot, served.index, served.encoder, asked)
+        found = await search(served.snapshot, served.index, served.encoder, asked)
+        if served.index is not None and found.understood.text:
+            self._blind = None if found.semantic else "the model or the index can't be asked"
+        return found
 
     async def similar(self, asin: str, asked: Asked) -> Found | None:
         """More like this product; None: there is no such product. Of what is asked, the text isn't minded.
@@ -319,7 +324,9 @@ class Shelf:
         if encoder is not None and (served is None or served.index is None or served.encoder is not encoder):
             try:
                 await encoder.query("sofa")
+                self._blind = None
             except EncoderUnavailableError as error:
+                self._blind = str(error)
                 logger.warning("the model for texts can't be used yet: %s", error)
 
 

@@ -18,6 +18,7 @@ from typing import TypeVar
 import numpy as np
 from sqlalchemy.exc import DBAPIError
 
+from garaza.furniture.embedding.files import ModelUnusableError
 from garaza.furniture.embedding.port import Encoder, Vectors
 from garaza.furniture.importing.claims import Claim, ClaimLostError, Claims, ImportCancelledError, Waiting
 from garaza.furniture.importing.files import ImportFiles
@@ -119,6 +120,10 @@ class ImportWorker:
             await self._fail(claim, str(error))
         except (ClaimLostError, ImportInterruptedError):
             raise
+        except ModelUnusableError as error:
+            # What was read of the file is here; another model is a matter of a setting.
+            msg = f"The model for texts can't be used: {error}. It goes on from where it is when that is mended."
+            raise ImportInterruptedError(msg) from error
         except Exception:
             logger.exception("import %s of %s went wrong", claim.import_id, claim.name)
             await self._fail(claim, "Something went wrong that nobody foresaw. The service's log has more about it.")
