@@ -99,6 +99,9 @@ def make_services(parts: Parts, worker_pid: Callable[[], int | None] | None = No
     removal = Removal(database, data, blobs, parts.jobs, upkeep, rooms, accounts)
     intake = Intake(settings, blobs, data, database, parts.jobs, accounts, parts.webhooks, clock)
     importing = make_importing(settings, database, data, intake, accounts.activities, clock)
+    furniture = (
+        make_furniture(settings, database, data, importing, caching, clock) if settings.furniture.enabled else None
+    )
     housekeeping = Housekeeping(
         database,
         data,
@@ -134,6 +137,7 @@ def make_services(parts: Parts, worker_pid: Callable[[], int | None] | None = No
         housekeeping.soon,
         components={} if worker_pid is None else {"worker": lambda: _resident_bytes(worker_pid())},
         caches=[] if caching is None else [caching.cache.memory.outdate_all],
+        forget=None if furniture is None else furniture.forget,
     )
     scans = ScanService(
         database,
@@ -167,7 +171,5 @@ def make_services(parts: Parts, worker_pid: Callable[[], int | None] | None = No
         live=live,
         deliverer=Deliverer(database, parts.webhooks, keys, settings.webhooks, clock),
         importing=importing,
-        furniture=make_furniture(settings, database, data, importing, caching, clock)
-        if settings.furniture.enabled
-        else None,
+        furniture=furniture,
     )

@@ -186,6 +186,32 @@ async def test_it_leaves_memory_and_comes_back(held: Held) -> None:
     assert not encoder.loaded
 
 
+async def test_it_leaves_memory_when_it_is_told(held: Held) -> None:
+    held.free.set()
+    encoder = OnnxEncoder(bundled(), idle_seconds=60)
+    # Where it was never loaded nothing has to be done.
+    await encoder.unload()
+    await encoder.warm()
+    held.free.clear()
+    held.began.clear()
+    asked = asyncio.create_task(encoder.query("a chair"))
+    await until(held.began.is_set)
+    told = [asyncio.create_task(encoder.unload()) for _ in range(2)]
+    await asyncio.sleep(0)
+    after = asyncio.create_task(encoder.query("sofa"))
+    await asyncio.sleep(0)
+    assert encoder.loaded
+    held.free.set()
+    await asyncio.gather(*told)
+    # Who asked before has an answer, and who asks after as well.
+    assert [(await asked)[0], (await after)[0]] == [7, 4]
+    assert encoder.loaded
+    await encoder.unload()
+    assert not encoder.loaded
+    await encoder.close()
+    await encoder.unload()
+
+
 async def test_a_model_that_fails_is_unavailable(held: Held) -> None:
     held.free.set()
     held.trouble = RuntimeError("out of memory")

@@ -173,6 +173,8 @@ async def test_many_who_ask_at_once_make_one_request(world: World) -> None:
     found = await asyncio.gather(*(world.get(world.shop.url("/sofa")) for _ in range(20)))
     assert len({one.tag for one in found}) == 1
     assert world.shop.asked == ["/sofa"]
+    assert await world.get(world.shop.url("/sofa"))
+    assert world.pictures.outcomes == {"fetched": 1, "kept": 1}
 
 
 async def test_who_goes_away_stops_nobody_else(world: World) -> None:
@@ -203,6 +205,7 @@ async def test_too_many_are_told_to_come_back(world: World, monkeypatch: pytest.
     first = asyncio.create_task(world.get(world.shop.url("/one")))
     await world.shop.until_asked()
     assert await world.refused(world.shop.url("/two")) == 503
+    assert (world.pictures.outcomes, world.pictures.fetching) == ({"busy": 1}, 1)
     first.cancel()
 
 
@@ -219,6 +222,7 @@ async def test_only_what_the_catalogue_names_is_called(world: World) -> None:
     ):
         assert await world.refused(other) == 404
     assert world.shop.asked == []
+    assert world.pictures.outcomes == {"none": 7}
 
 
 @pytest.mark.parametrize(
@@ -234,6 +238,7 @@ async def test_private_addresses_are_not_called_neither_at_once_nor_after_a_redi
     assert await world.refused(address) == 404
     assert await world.refused(world.shop.url("/on")) == 404
     assert world.shop.asked == ["/on"]
+    assert world.pictures.outcomes == {"address_refused": 2}
 
 
 async def test_a_name_that_changes_what_it_stands_for_is_checked_each_time(tmp_path: Path) -> None:
@@ -290,6 +295,7 @@ async def test_what_is_no_picture_is_not_shown_and_not_asked_for_again(world: Wo
         assert await world.refused(world.shop.url("/x")) == 404
     assert world.shop.asked == ["/x"]
     assert not list(world.folder.rglob("pictures/*/*"))
+    assert world.pictures.outcomes == {"unusable": 1, "remembered": 1}
 
 
 async def test_a_body_without_end_is_not_read_to_its_end(world: World) -> None:
@@ -315,6 +321,7 @@ async def test_who_never_answers_is_not_waited_for(tmp_path: Path) -> None:
     async with made(tmp_path, seconds=0.2) as world:
         world.shop.answers["/x"] = silent
         assert await world.refused(world.shop.url("/x")) == 404
+        assert world.pictures.outcomes == {"unreachable": 1}
 
 
 async def test_trouble_is_tried_again_later(world: World) -> None:
@@ -325,6 +332,13 @@ async def test_trouble_is_tried_again_later(world: World) -> None:
     assert await world.refused(url) == 404
     world.now[0] += 301
     assert (await world.get(url)).content
+    assert world.pictures.outcomes == {"status": 1, "remembered": 1, "fetched": 1}
+    # Whoever clears memory may know that it is there again.
+    gone = world.shop.url("/gone")
+    assert await world.refused(gone) == 404
+    world.shop.answers["/gone"] = ok(PNG)
+    world.pictures.forget()
+    assert (await world.get(gone)).content
 
 
 async def test_a_coding_that_nobody_asked_for_is_not_undone(world: World) -> None:

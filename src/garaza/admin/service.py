@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 
 from garaza.accounts.activities import ActivityLog
 from garaza.accounts.models import Activity, User
@@ -58,7 +58,9 @@ class AdminService:
         soon: Callable[[], None],
         components: Mapping[str, Component],
         caches: Sequence[Callable[[], None]],
+        forget: Callable[[], Awaitable[None]] | None = None,
     ) -> None:
+        """`forget`: has what takes longer than emptying a cache leave memory."""
         self._database = database
         self._accounts = accounts
         self._activities: ActivityLog = accounts.activities
@@ -73,6 +75,7 @@ class AdminService:
         self._soon = soon
         self._components = components
         self._caches = caches
+        self._forget = forget
 
     # Scans and the disk ------------------------------------------------------------------------------------------
 
@@ -149,6 +152,8 @@ class AdminService:
         before = await asyncio.to_thread(memory_of)
         for drop in self._caches:
             drop()
+        if self._forget is not None:
+            await self._forget()
         collected, trimmed = await asyncio.to_thread(give_back)
         after = await asyncio.to_thread(memory_of)
         freed = max((before.rss_bytes or 0) - (after.rss_bytes or 0), 0)

@@ -15,10 +15,13 @@ from garaza.furniture.importing.making import Importing
 from garaza.furniture.importing.service import Sample
 from garaza.furniture.index.port import VectorIndex
 from garaza.furniture.pictures import Pictures, client
+from garaza.furniture.places import country_of
 from garaza.furniture.preparing import Preparing
 from garaza.furniture.repository import CATALOGUE_CHANNEL, Reembedding
 from garaza.furniture.runtime import Shelf, ShelfState
+from garaza.furniture.search.terms import stem
 from garaza.furniture.service import FurnitureService
+from garaza.furniture.words import color_families, material_families
 from garaza.kit.changes import changes_of
 from garaza.kit.clock import Clock
 from garaza.kit.database import Database
@@ -52,6 +55,16 @@ class Furniture:
             case ShelfState(error=str()):
                 return "The newest version of the catalogue can't be made ready. The log says why."
         return None
+
+    async def forget(self) -> None:
+        """Let go of what memory has of it and can be had again: the model, and what was found out once."""
+        for encoder in self.encoders:
+            await encoder.unload()
+        if self.pictures is not None:
+            self.pictures.forget()
+        sample.forget()
+        for found_out in (stem, color_families, material_families, country_of):
+            found_out.cache_clear()
 
     async def stop(self) -> None:
         """End all that goes on."""

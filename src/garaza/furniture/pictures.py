@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import logging
-from collections import OrderedDict
+from collections import Counter, OrderedDict
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urljoin
@@ -38,6 +38,21 @@ _HOPELESS_SECONDS = 24 * 3600.0
 _TROUBLE_SECONDS = 300.0
 _MAX_MISSES = 10_000
 _REDIRECTS = {301, 302, 303, 307, 308}
+OUTCOMES = (
+    "kept",
+    "fetched",
+    "none",
+    "remembered",
+    "busy",
+    "slow",
+    "unreachable",
+    "address_refused",
+    "status",
+    "unusable",
+    "failed",
+)
+"""Of a question: it is kept here; the product has none there; that it can't be had is remembered; too many are fetched.
+Of fetching, which several may wait for: what it came to."""
 _ACCEPT = "image/avif,image/webp,image/png,image/jpeg,image/gif"
 
 logger = logging.getLogger(__name__)
@@ -53,8 +68,9 @@ class Picture:
 
 
 class _Missing(Exception):
-    def __init__(self, reason: str, seconds: float) -> None:
+    def __init__(self, outcome: str, reason: str, seconds: float) -> None:
         super().__init__(reason)
+        self.outcome = outcome
         self.seconds = seconds
         """For which nobody needs to try again."""
 
@@ -76,9 +92,16 @@ class Pictures:
         self._getting: dict[str, asyncio.Task[bytes]] = {}
         self._misses: OrderedDict[str, float] = OrderedDict()
         """Until when."""
+        self.outcomes: Counter[str] = Counter()
+        """See OUTCOMES."""
         self._turns = asyncio.Semaphore(_AT_ONCE)
         # One is decoded at a time: each may take a hundred megabytes, and a processor.
         self._decoder = asyncio.Lock()
+
+    @property
+    def fetching(self) -> int:
+        """Pictures, now."""
+        return len(self._getting)
 
     async def picture(self, product: Product, place: int) -> Picture:
         """One of a product's pictures.
@@ -90,15 +113,23 @@ class Pictures:
             GarazaError: 404, it has none there, or nothing that can be shown; 503, too many are asked for.
         """
         if not 0 <= place < len(product.images) or not product.images[place].startswith(("http://", "https://")):
+            self.outcomes["none"] += 1
             raise not_found("picture")
         url = product.images[place]
         key = hashlib.blake2b(url.encode(), digest_size=20).hexdigest()
         if self._misses.get(key, 0) > self._clock():
+            self.outcomes["remembered"] += 1
             raise not_found("picture")
         content = await asyncio.to_thread(self._files.get, key)
         if content is None:
             content = await self._got(key, url)
+        else:
+            self.outcomes["kept"] += 1
         return Picture(content, key)
+
+    def forget(self) -> None:
+        """Let go of what memory has: what couldn't be had is tried again."""
+        self._misses.clear()
 
     async def aclose(self) -> None:
         """Stop what is being got. The client is whoever made it's to close."""
@@ -112,6 +143,7 @@ class Pictures:
         task = self._getting.get(key)
         if task is None:
             if len(self._getting) >= _MAX_WAITING:
+                self.outcomes["busy"] += 1
                 detail = "Too many pictures are being fetched at the moment. Try again in a while."
                 raise GarazaError(503, "overloaded", detail, {"Retry-After": "5"})
             task = self._getting[key] = asyncio.create_task(self._get(key, url))
@@ -123,8 +155,13 @@ class Pictures:
 
     def _done(self, key: str, task: asyncio.Task[bytes]) -> None:
         del self._getting[key]
-        if task.cancelled() or (error := task.exception()) is None:
+        if task.cancelled():
             return
+        error = task.exception()
+        if error is None:
+            self.outcomes["fetched"] += 1
+            return
+        self.outcomes[error.outcome if isinstance(error, _Missing) else "failed"] += 1
         if not isinstance(error, _Missing):
             logger.error("A picture couldn't be made", exc_info=error)
         self._misses[key] = self._clock() + (error.seconds if isinstance(error, _Missing) else _TROUBLE_SECONDS)
@@ -138,16 +175,16 @@ class Pictures:
                 async with asyncio.timeout(_TOTAL_SECONDS):
                     body = await self._fetched(url)
             except TimeoutError:
-                raise _Missing("it takes too long", _TROUBLE_SECONDS) from None
+                raise _Missing("slow", "it takes too long", _TROUBLE_SECONDS) from None
             except ConnectionFailed as failed:
-                raise _Missing(str(failed), _TROUBLE_SECONDS) from None
+                raise _Missing("unreachable", str(failed), _TROUBLE_SECONDS) from None
             except AddressRefused as refused:
-                raise _Missing(str(refused), _HOPELESS_SECONDS) from None
+                raise _Missing("address_refused", str(refused), _HOPELESS_SECONDS) from None
         async with self._decoder:
             try:
                 content = await asyncio.to_thread(thumbnail, body)
             except NoPictureError as error:
-                raise _Missing(str(error), _HOPELESS_SECONDS) from None
+                raise _Missing("unusable", str(error), _HOPELESS_SECONDS) from None
         await asyncio.to_thread(self._files.put, key, content)
         return content
 
@@ -159,17 +196,17 @@ class Pictures:
             # Where to is looked at like any other address, before anybody calls it.
             beyond = urljoin(url, answer.headers.get("location", ""))
             if url.startswith("https:") and not beyond.startswith("https:"):
-                raise _Missing("it sends from https to somewhere else", _HOPELESS_SECONDS)
+                raise _Missing("unusable", "it sends from https to somewhere else", _HOPELESS_SECONDS)
             url = beyond
-        raise _Missing("it sends on and on", _HOPELESS_SECONDS)
+        raise _Missing("unusable", "it sends on and on", _HOPELESS_SECONDS)
 
 
 def _body_of(answer: Answer) -> bytes:
     if answer.status != 200:
         gone = answer.status in {401, 403, 404, 410, 451}
-        raise _Missing(f"status {answer.status}", _HOPELESS_SECONDS if gone else _TROUBLE_SECONDS)
+        raise _Missing("status", f"status {answer.status}", _HOPELESS_SECONDS if gone else _TROUBLE_SECONDS)
     if not answer.complete:
-        raise _Missing(f"more than {MAX_BYTES} bytes", _HOPELESS_SECONDS)
+        raise _Missing("unusable", f"more than {MAX_BYTES} bytes", _HOPELESS_SECONDS)
     if answer.headers.get("content-encoding", "identity") != "identity":
-        raise _Missing("a coding that nobody asked for", _HOPELESS_SECONDS)
+        raise _Missing("unusable", "a coding that nobody asked for", _HOPELESS_SECONDS)
     return answer.body

@@ -17,6 +17,7 @@ from garaza.furniture.embedding.files import ModelFiles
 from garaza.furniture.embedding.port import EncoderBusyError, EncoderUnavailableError, Vectors
 from garaza.furniture.embedding.session import Session
 from garaza.kit.memory import trim
+from garaza.kit.traffic import Histogram
 
 logger = logging.getLogger(__name__)
 
@@ -58,6 +59,12 @@ class OnnxEncoder:
         self._news = threading.Condition()
         self._queries: deque[_Asked] = deque()
         self._documents: deque[_Asked] = deque()
+        self.batches = Histogram((1, 2, 4, MAX_BATCH))
+        """Of queries: how many went together."""
+        self.refused = 0
+        """Queries, as too many waited."""
+        self.loads = 0
+        self._leaving: list[Future[None]] = []
         self._thread: threading.Thread | None = None
         self._closed = False
 
@@ -65,6 +72,11 @@ class OnnxEncoder:
     def loaded(self) -> bool:
         """Whether the model is in memory."""
         return self._session is not None
+
+    @property
+    def waiting(self) -> int:
+        """Queries."""
+        return len(self._queries)
 
     async def query(self, text: str) -> Vectors:
         """See the port."""
@@ -91,6 +103,16 @@ class OnnxEncoder:
             found[places] = asked.result()
         return found
 
+    async def unload(self) -> None:
+        """Have the model leave memory. Whoever asks next, or waits already, has it loaded again."""
+        left: Future[None] = Future()
+        with self._news:
+            if self._thread is None or self._closed:
+                return
+            self._leaving.append(left)
+            self._news.notify()
+        await asyncio.wrap_future(left)
+
     async def close(self) -> None:
         """End the thread and let go of the model; whoever still waits is told that it is unavailable."""
         with self._news:
@@ -106,6 +128,7 @@ class OnnxEncoder:
             if self._closed:
                 raise EncoderUnavailableError("the model for texts was closed")
             if most is not None and len(queue) >= most:
+                self.refused += 1
                 raise EncoderBusyError("too many ask the model for texts at once")
             if self._thread is None:
                 self._thread = threading.Thread(target=self._work, name="encoder", daemon=True)
@@ -120,21 +143,24 @@ class OnnxEncoder:
                 self._unload()
             elif wanted := [asked for asked in batch if asked.future.set_running_or_notify_cancel()]:
                 self._answer(wanted)
-        self._session = None
+        self._unload()
         error = EncoderUnavailableError("the model for texts was closed")
         for asked in (*self._queries, *self._documents):
             if asked.future.set_running_or_notify_cancel():
                 asked.future.set_exception(error)
 
     def _next(self) -> list[_Asked] | None:
-        """What goes together now, once there is something. Empty: nobody has asked for long. None: closed."""
+        """What goes together now, once there is something. Empty: the model is to leave memory. None: closed."""
         with self._news:
-            while not (self._closed or self._queries or self._documents):
+            while not (self._closed or self._leaving or self._queries or self._documents):
                 if not self._news.wait(self._idle_seconds if self.loaded else None):
                     return []
             if self._closed:
                 return None
+            if self._leaving:
+                return []
             if self._queries:
+                self.batches.add(min(MAX_BATCH, len(self._queries)))
                 return [self._queries.popleft() for _ in range(min(MAX_BATCH, len(self._queries)))]
             return [self._documents.popleft()]
 
@@ -168,10 +194,17 @@ class OnnxEncoder:
             self._failure = now + RETRY_SECONDS, str(error)
             raise
         self._failure = None
+        self.loads += 1
         logger.info("The model for texts was loaded in %.1f s", time.monotonic() - now)
         return self._session
 
     def _unload(self) -> None:
-        self._session = None
-        trim()
-        logger.info("The model for texts left memory: nobody asked for %g s", self._idle_seconds)
+        with self._news:
+            leaving, self._leaving = self._leaving, []
+        if self._session is not None:
+            self._session = None
+            trim()
+            logger.info("The model for texts left memory")
+        for left in leaving:
+            if left.set_running_or_notify_cancel():
+                left.set_result(None)

@@ -3,6 +3,6 @@
 Made by `python -m tools.sample_catalogue` in the repository; its brands don't exist.
 """
 
-from garaza.furniture.sample.catalogue import picture, products, vectors
+from garaza.furniture.sample.catalogue import forget, picture, products, vectors
 
-__all__ = ["picture", "products", "vectors"]
+__all__ = ["forget", "picture", "products", "vectors"]

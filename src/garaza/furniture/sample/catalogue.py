@@ -46,6 +46,11 @@ def picture(asin: str) -> str | None:
     return draw(*found) if found else None
 
 
+def forget() -> None:
+    """Let go of what `picture` has read; it reads it again."""
+    _looks.cache_clear()
+
+
 @cache
 def _looks() -> dict[str, tuple[Look, str]]:
     """Only what is drawn: texts needn't stay in memory for it."""
