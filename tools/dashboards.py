@@ -270,6 +270,84 @@ ROWS = [
         ],
     ),
     Row(
+        "Furniture",
+        [
+            Panel(
+                "Searches by outcome",
+                {"{{outcome}}": f"sum by (outcome) (rate(garaza_furniture_searches_total{{{_OURS}}}[{_EVERY}]))"},
+                "reqps",
+                "Those that a copy didn't answer. words: the model or the index couldn't be asked.",
+                stacked=True,
+            ),
+            Panel(
+                "A search, on average",
+                {
+                    "{{part}}": f"sum by (part) (rate(garaza_furniture_search_seconds_sum{{{_OURS}}}[{_EVERY}]))"
+                    f" / sum by (part) (rate(garaza_furniture_search_seconds_count{{{_OURS}}}[{_EVERY}]))"
+                },
+                "s",
+                "Waiting for the model, for the index, and the rest.",
+                stacked=True,
+            ),
+            Panel(
+                "A search, p95 of each part",
+                {"{{part}}": _quantile(0.95, "garaza_furniture_search_seconds", "part")},
+                "s",
+            ),
+            Panel(
+                "The model",
+                {
+                    "in memory": f"sum(garaza_furniture_encoder_loaded{{{_OURS}}})",
+                    "loaded in the hour before": f"sum(increase(garaza_furniture_encoder_loads_total{{{_OURS}}}[1h]))",
+                    "queries waiting": f"sum(garaza_furniture_encoder_waiting{{{_OURS}}})",
+                    "queries refused, each second": _a_second("garaza_furniture_encoder_refused_total"),
+                    "{{model}}: queries at once": "sum by (model) "
+                    f"(rate(garaza_furniture_encoder_batch_queries_sum{{{_OURS}}}[{_EVERY}]))"
+                    " / sum by (model) "
+                    f"(rate(garaza_furniture_encoder_batch_queries_count{{{_OURS}}}[{_EVERY}]))",
+                },
+            ),
+            Panel(
+                "The catalogue",
+                {
+                    "products": f"max(garaza_furniture_products{{{_OURS}}})",
+                    "version": f"max(garaza_furniture_version{{{_OURS}}})",
+                    "by meaning": f"min(garaza_furniture_semantic{{{_OURS}}})",
+                    "vectors: {{kind}}": f"max by (kind) (garaza_furniture_index{{{_OURS}}})",
+                },
+            ),
+            Panel(
+                "Age",
+                {
+                    "of the catalogue": f"max(garaza_furniture_age_seconds{{{_OURS}}})",
+                    "of the oldest open import": f"max(garaza_furniture_imports_oldest_seconds{{{_OURS}}})",
+                },
+                "s",
+            ),
+            Panel(
+                "Imports",
+                {
+                    "{{state}}": f"max by (state) (garaza_furniture_imports{{{_OURS}}})",
+                    "{{state}}, in the hour before": "max by (state) "
+                    f"(increase(garaza_furniture_imports_ended_total{{{_OURS}}}[1h]))",
+                },
+            ),
+            Panel(
+                "Rows of imports",
+                {"{{outcome}}": f"max by (outcome) (rate(garaza_furniture_import_rows_total{{{_OURS}}}[{_EVERY}]))"},
+                "ops",
+            ),
+            Panel(
+                "Pictures from elsewhere",
+                {
+                    "{{outcome}}": f"sum by (outcome) (rate(garaza_furniture_pictures_total{{{_OURS}}}[{_EVERY}]))",
+                    "being fetched": f"sum(garaza_furniture_pictures_in_flight{{{_OURS}}})",
+                },
+                "ops",
+            ),
+        ],
+    ),
+    Row(
         "Machine",
         [
             Panel(
@@ -381,6 +459,38 @@ ALERTS_ = [
         "ticket",
         "Requests are answered 503, as there is no room for more.",
         "What takes so long? Or more room: GARAZA_SHEDDING__….",
+    ),
+    Alert(
+        "GarazaSearchesByWordsAlone",
+        "garaza_furniture_semantic == 0 and garaza_furniture_version > 0",
+        "15m",
+        "ticket",
+        "Furniture is found by its words alone.",
+        "The model or the index can't be used: the log says why, `garaza doctor` tries the model.",
+    ),
+    Alert(
+        "GarazaNothingToSearch",
+        'increase(garaza_furniture_searches_total{outcome="unavailable"}[5m]) > 0',
+        "10m",
+        "page",
+        "Searches are answered 503: there is no catalogue that is ready.",
+        "/ready has a note if making it ready fails, the log why.",
+    ),
+    Alert(
+        "GarazaImportStuck",
+        "garaza_furniture_imports_oldest_seconds > 4 * 3600",
+        "10m",
+        "ticket",
+        "An import hasn't ended for {{ $value | humanizeDuration }}.",
+        "`garaza catalogue status` says how far it is, GET /api/admin/catalogue/imports/ID its error.",
+    ),
+    Alert(
+        "GarazaImportsFail",
+        'increase(garaza_furniture_imports_ended_total{state="failed"}[1h]) > 0',
+        "0m",
+        "ticket",
+        "Imports failed; the catalogue is as it was.",
+        "GET /api/admin/catalogue/imports has their errors, `garaza catalogue report ID` what was refused.",
     ),
     Alert(
         "GarazaDiskNearlyFull",

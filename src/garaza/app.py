@@ -37,6 +37,8 @@ from garaza.live.routes import make_router as socket_routes
 from garaza.live.streams import make_router as stream_routes
 from garaza.migrations import PACKAGE
 from garaza.observability.collectors import CacheFigures, DiskFigures, JobMetrics
+from garaza.observability.furniture_figures import FurnitureFigures
+from garaza.observability.import_figures import ImportFigures, ImportMetrics
 from garaza.observability.job_figures import JobFigures
 from garaza.observability.live_figures import figures_of
 from garaza.observability.metrics import Gauge, Metrics
@@ -171,7 +173,12 @@ def _make_metrics(
     others = [*watch.collectors, JobMetrics(jobs), DiskFigures(parts.data.space)]
     if parts.caching is not None:
         others.append(CacheFigures(parts.caching.cache))
-    return metrics_routes(Metrics(parts.database, gauges, others), parts.settings.metrics, jobs.update)
+    updates = [jobs.update]
+    if services.furniture is not None:
+        imports = ImportFigures(parts.database, services.importing.service, parts.clock)
+        others += [FurnitureFigures(services.furniture, parts.clock), ImportMetrics(imports)]
+        updates.append(imports.update)
+    return metrics_routes(Metrics(parts.database, gauges, others), parts.settings.metrics, updates)
 
 
 def _make_lifespan(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,6 +14,8 @@ from anyio.from_thread import BlockingPortal, start_blocking_portal
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from garaza.furniture.search.terms import stem
+from garaza.furniture.tally import OUTCOMES
 from garaza.kit.database import sqlite_url
 from tests.api.whole import Whole, whole_service
 from tests.queries import Queries
@@ -50,6 +53,12 @@ class Asking:
         answer = self.portal.call(lambda: self.whole.guest().post(SEARCH, content=json.dumps(body), headers=JSON))
         assert answer.status_code == status, answer.text
         return answer.json()
+
+    def figures(self) -> dict[str, float]:
+        """By name and labels, as they are told."""
+        text = self.portal.call(lambda: self.whole.guest("127.0.0.1").get("/metrics")).text
+        lines = (line.rpartition(" ") for line in text.splitlines() if line.startswith("garaza_furniture"))
+        return {name: float(value) for name, _, value in lines}
 
     def queries(self, path: str) -> int:
         with Queries(self.whole.database) as seen:
@@ -124,6 +133,52 @@ def test_figures_and_suggestions(ask: Asking) -> None:
     assert stats["unique_brands"] == len(filters["brands"])
     assert filters["countries"][0]["count"] > 0
     assert ask.get("/api/furniture/suggest?q=so")["suggestions"]
+
+
+def test_clearing_memory_unloads_the_model_and_searches_go_on(ask: Asking) -> None:
+    ask.search(query="a corner for reading")
+    whole = ask.whole
+    assert stem.cache_info().currsize
+    before = ask.figures()
+    assert before["garaza_furniture_encoder_loaded"] == 1
+    admin = ask.portal.call(lambda: whole.register(role="admin"))
+    assert ask.portal.call(lambda: admin.post("/api/admin/clear-memory")).status_code == 200
+    assert (ask.figures()["garaza_furniture_encoder_loaded"], stem.cache_info().currsize) == (0, 0)
+    # What was asked before was forgotten, too.
+    assert ask.search(query="a corner for reading")["semantic"]
+    after = ask.figures()
+    for name in ('searches_total{outcome="meaning"}', "encoder_loads_total"):
+        assert after[f"garaza_furniture_{name}"] == before[f"garaza_furniture_{name}"] + 1
+    assert after["garaza_furniture_encoder_loaded"] == 1
+
+
+def test_operators_see_what_searches_come_to(ask: Asking) -> None:
+    before = ask.figures()
+    answer = ask.portal.call(lambda: ask.whole.guest().get(f"{SEARCH}?query=a+stool+for+the+workbench"))
+    spent = dict(re.findall(r"(\w+);dur=([0-9.]+)", answer.headers["server-timing"]))
+    assert spent.keys() >= {"encode", "index", "words", "db", "compute", "total"}
+    assert sum(float(spent[name]) for name in spent if name != "total") == pytest.approx(float(spent["total"]), abs=1)
+    # A copy is no search, and what is searched for by nothing but a bound is no question of meaning.
+    again = ask.portal.call(lambda: ask.whole.guest().get(f"{SEARCH}?query=a+stool+for+the+workbench"))
+    assert "encode" not in again.headers["server-timing"]
+    ask.search(query="under $77")
+    after = ask.figures()
+
+    def more(name: str) -> float:
+        return after[f"garaza_furniture_{name}"] - before[f"garaza_furniture_{name}"]
+
+    assert [more(f'searches_total{{outcome="{one}"}}') for one in OUTCOMES] == [1, 0, 1, 0]
+    for part in ("encode", "index", "words"):
+        assert more(f'search_seconds_count{{part="{part}"}}') == 2
+        assert more(f'search_seconds_sum{{part="{part}"}}') > 0
+    assert more('encoder_batch_queries_count{model="own"}') == more('encoder_batch_queries_bucket{le="1",model="own"}')
+    assert more('encoder_batch_queries_sum{model="own"}') == 1
+    assert after["garaza_furniture_products"] == ask.get("/api/furniture/health")["products"]
+    assert (after["garaza_furniture_version"], after["garaza_furniture_semantic"]) == (1, 1)
+    assert 0 < after["garaza_furniture_age_seconds"] < 3600
+    kinds = [after[f'garaza_furniture_index{{kind="{kind}"}}'] for kind in ("files", "pgvector", "qdrant")]
+    assert kinds == [1, 0, 0]
+    assert after["garaza_furniture_encoder_waiting"] == 0
 
 
 def test_what_was_asked_before_costs_no_query_and_no_encoding(ask: Asking) -> None:

@@ -18,6 +18,7 @@ from garaza.furniture.search.asked import Asked
 from garaza.furniture.search.engine import search, similar
 from garaza.furniture.search.found import Found, Suggestion
 from garaza.furniture.search.snapshot import Snapshot
+from garaza.furniture.tally import Tally
 from garaza.kit.backoff import backoff
 from garaza.kit.changes import Changes
 from garaza.kit.clock import Clock
@@ -57,6 +58,8 @@ class ShelfState:
     preparing: int | None
     """The version that is being made ready."""
     products: int
+    published_at: float | None
+    """Unix seconds, when what is served became the catalogue, whoever made it so. None: nothing is served."""
     semantic: bool
     """Whether meaning is looked at."""
     model_id: str | None
@@ -119,6 +122,8 @@ class Shelf:
         self._error: str | None = None
         self._blind: str | None = None
         """Why meaning couldn't be looked at the last time, though all is there for it."""
+        self._changed_at: float | None = None
+        self.tally = Tally()
         self._task: asyncio.Task[None] | None = None
 
     def start(self) -> None:
@@ -140,6 +145,7 @@ class Shelf:
             version=self.version,
             preparing=self._being_prepared,
             products=0 if served is None else len(served.snapshot),
+            published_at=None if served is None else self._changed_at,
             semantic=served is not None and served.index is not None and self._blind is None,
             model_id=None if self._encoder is None else self._encoder.model_id,
             index=None if self._index is None else self._index.name,
@@ -168,7 +174,7 @@ class Shelf:
             ShelfNotReadyError: nothing is served yet.
         """
         served = self._ready()
-        found = await search(served.snapshot, served.index, served.encoder, asked)
+        found = await self.tally.measured(search(served.snapshot, served.index, served.encoder, asked))
         if served.index is not None and found.understood.text:
             self._blind = None if found.semantic else "the model or the index can't be asked"
         return found
@@ -253,6 +259,9 @@ class Shelf:
             await self._take(versions.served, versions)
         if versions.ready > versions.served:
             await self._take(versions.ready, versions, publishing=True)
+            self._changed_at = self._clock()
+        else:
+            self._changed_at = versions.changed_at
         self._looked = True
         served = self._served
         self._error = None if served is None else self._trouble(versions)

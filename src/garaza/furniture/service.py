@@ -11,7 +11,7 @@ from garaza.furniture.kept import Answers, Body
 from garaza.furniture.places import country_name
 from garaza.furniture.products import MAX_ASIN_LETTERS, Product, key_of
 from garaza.furniture.repository import CatalogueRepository
-from garaza.furniture.runtime import Shelf
+from garaza.furniture.runtime import Shelf, ShelfNotReadyError
 from garaza.furniture.schemas import (
     BrandAnswer,
     CategoryAnswer,
@@ -63,7 +63,11 @@ class FurnitureService:
             answer = search_answer(query, asked, found, await self._products(found))
             return Body(_json(answer), found.semantic)
 
-        return await self._kept(self._searches, (query, asked), make)
+        try:
+            return await self._kept(self._searches, (query, asked), make)
+        except ShelfNotReadyError:
+            self._shelf.tally.searches["unavailable"] += 1
+            raise
 
     async def similar(self, asin: str, limit: int) -> bytes:
         """See `SimilarAnswer`.

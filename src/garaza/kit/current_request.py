@@ -14,6 +14,7 @@ class CurrentRequest:
         "began",
         "cache",
         "database",
+        "parts",
         "queries",
         "received",
         "request_id",
@@ -35,6 +36,8 @@ class CurrentRequest:
         """Waiting for connections and statements, and for what is written to be committed."""
         self.queries = 0
         self.cache = 0.0
+        self.parts: dict[str, float] | None = None
+        """Of what was computed, where somebody says what that was: by a name of letters and digits."""
         self.waited = 0.0
         """For the client to send its body."""
         self.received = 0

@@ -127,9 +127,12 @@ class Watching:
             if path.startswith(self._private):
                 timing = b"total;dur=%.1f" % (1000 * total)
             else:
-                rest = max(0.0, total - request.database - request.cache - request.waited)
+                named = request.parts or {}
+                rest = max(0.0, total - request.database - request.cache - request.waited - sum(named.values()))
                 parts = (1000 * request.database, 1000 * rest, 1000 * total)
                 timing = b"db;dur=%.1f, compute;dur=%.1f, total;dur=%.1f" % parts
+                for name, seconds in named.items():
+                    timing = b"%s;dur=%.1f, %s" % (name.encode(), 1000 * seconds, timing)
                 if request.cache:
                     timing = b"cache;dur=%.1f, %s" % (1000 * request.cache, timing)
             headers.append((b"server-timing", timing))

@@ -29,7 +29,7 @@ class TrafficFigures(Collector):
         for key, series in list(self._traffic.requests.items()):
             for status, count in series.statuses.items():
                 requests.add_metric([*key, str(status)], count)
-            _add(seconds, list(key), series.seconds)
+            add_histogram(seconds, list(key), series.seconds)
         yield requests
         yield seconds
         yield GaugeMetricFamily("garaza_http_requests_in_flight", "Begun, not ended.", value=self._traffic.in_flight)
@@ -143,18 +143,19 @@ class JobMetrics(Collector):
             failures.add_metric([reason], count)
         yield failures
         waits = HistogramMetricFamily("garaza_job_wait_seconds", "From being asked for to being begun.", labels=[])
-        _add(waits, [], figures.waits)
+        add_histogram(waits, [], figures.waits)
         yield waits
         took = HistogramMetricFamily("garaza_job_attempt_seconds", "Attempts that completed.", labels=[])
-        _add(took, [], figures.durations)
+        add_histogram(took, [], figures.durations)
         yield took
         stages = HistogramMetricFamily("garaza_job_stage_seconds", "Stages that were finished.", labels=["stage"])
         for stage, histogram in figures.stages.items():
-            _add(stages, [stage], histogram)
+            add_histogram(stages, [stage], histogram)
         yield stages
 
 
-def _add(family: HistogramMetricFamily, labels: list[str], histogram: Histogram) -> None:
+def add_histogram(family: HistogramMetricFamily, labels: list[str], histogram: Histogram) -> None:
+    """To a family, as one more of it."""
     buckets, below = [], 0
     for bound, count in zip([*map(str, histogram.bounds), "+Inf"], histogram.counts, strict=True):
         below += count

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hmac
 import ipaddress
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 
 from fastapi import APIRouter, Request, Response
 from prometheus_client import CONTENT_TYPE_LATEST
@@ -16,8 +16,10 @@ from garaza.settings import MetricsSettings
 _FORWARDED = ("forwarded", "x-forwarded-for", "x-real-ip")
 
 
-def make_router(metrics: Metrics, settings: MetricsSettings, update: Callable[[], Awaitable[None]]) -> APIRouter:
-    """The route that Prometheus scrapes. `update`: brings figures up to date that are in the database."""
+def make_router(
+    metrics: Metrics, settings: MetricsSettings, updates: Sequence[Callable[[], Awaitable[None]]]
+) -> APIRouter:
+    """The route that Prometheus scrapes. `updates`: bring figures up to date that are in the database."""
     router = APIRouter(tags=["operations"])
 
     @router.get("/metrics", summary="Figures for Prometheus", response_class=Response)
@@ -28,7 +30,8 @@ def make_router(metrics: Metrics, settings: MetricsSettings, update: Callable[[]
                 "metrics_are_private",
                 "Figures are told to this machine, and to whoever sends the token of GARAZA_METRICS__TOKEN.",
             )
-        await update()
+        for update in updates:
+            await update()
         return Response(metrics.render(), media_type=CONTENT_TYPE_LATEST, headers={"Cache-Control": "no-store"})
 
     return router

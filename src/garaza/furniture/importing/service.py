@@ -33,6 +33,7 @@ KEEP_SECONDS = 90 * 24 * 3600.0
 _FILE_GRACE_SECONDS = 3600.0
 """A file is here for a moment before its row is; this is a long moment."""
 _MAX_NAME_LETTERS = 255
+_LATEST = 50
 
 Sample = tuple[Iterable[Product], str, Mapping[bytes, Vectors]]
 """Products, the model, and what it makes of their texts."""
@@ -125,6 +126,12 @@ class ImportService:
     async def open(self, session: ReadSession) -> Sequence[CatalogueImport]:
         """Those that haven't ended, the oldest first."""
         return await self._imports.open(session)
+
+    async def latest(self, session: ReadSession) -> Sequence[CatalogueImport]:
+        """Those that haven't ended, and the newest of the others."""
+        open_ = await self._imports.open(session)
+        page = await self._imports.page(session, Paging(page_size=_LATEST))
+        return list({one.id: one for one in (*page.rows, *open_)}.values())
 
     async def notes(self, session: ReadSession, import_id: str, wanted: Paging) -> Page[ImportNote]:
         """In the order of the file: `paging(int, int)`."""

@@ -13,6 +13,7 @@ from garaza.furniture.index.port import IndexUnavailableError, VectorIndex
 from garaza.furniture.search.narrowing import Mask
 from garaza.furniture.search.postings import Floats
 from garaza.furniture.search.snapshot import Snapshot
+from garaza.furniture.search.spent import spending
 
 logger = logging.getLogger(__name__)
 
@@ -39,7 +40,8 @@ class Meaning:
         if self._index is None or self._vector is None:
             return self.found
         try:
-            nearest = await self._index.search(self._vector, DEPTH, NO_FILTERS)
+            with spending("index"):
+                nearest = await self._index.search(self._vector, DEPTH, NO_FILTERS)
         except IndexUnavailableError:
             return self.found
         return self._snapshot.rows_of(nearest.ids[nearest.scores >= _NEAR * nearest.scores.max(initial=0.0)])
@@ -54,13 +56,15 @@ class Meaning:
         if self._index is None or self._vector is None:
             return
         try:
-            nearest = await self._index.search(self._vector, DEPTH, filters)
+            with spending("index"):
+                nearest = await self._index.search(self._vector, DEPTH, filters)
             rows, there = self._snapshot.find(nearest.ids)
             cosines = np.full(len(self._snapshot), np.nan, np.float32)
             cosines[rows[there]] = nearest.scores[there]
             others = _best(fit, mask & np.isnan(cosines))
             if len(others):
-                cosines[others] = await self._index.scores(self._vector, self._snapshot.ids[others].tolist())
+                with spending("index"):
+                    cosines[others] = await self._index.scores(self._vector, self._snapshot.ids[others].tolist())
         except IndexUnavailableError as error:
             logger.warning("the index can't be asked; only words are looked at: %s", error)
         else:
@@ -72,7 +76,8 @@ async def encode(encoder: Encoder | None, text: str) -> Vectors | None:
     if encoder is None:
         return None
     try:
-        return await encoder.query(text)
+        with spending("encode"):
+            return await encoder.query(text)
     except EncoderUnavailableError as error:
         logger.warning("a text can't be encoded; it is searched for by its words alone: %s", error)
         return None
