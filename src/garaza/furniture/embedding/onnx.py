@@ -193,6 +193,8 @@ class OnnxEncoder:
             logger.error("The model for texts can't be loaded: %s", error)  # noqa: TRY400 - it says what is wrong
             self._failure = now + RETRY_SECONDS, str(error)
             raise
+        # Loading takes more than what is loaded, and the allocator would keep that.
+        trim()
         self._failure = None
         self.loads += 1
         logger.info("The model for texts was loaded in %.1f s", time.monotonic() - now)
