@@ -81,7 +81,7 @@ def run(*, quick: bool, place: Path) -> Report:
 
 async def measure(sizes: Sequence[int], place: Path) -> Report:
     """With so many vectors, one after the other, the most at last."""
-    queries, vectors = await _questions(), _vectors(max(sizes))
+    queries, vectors = await _questions(), mixed_vectors(max(sizes))
     found = [await _measure(vectors[:count], queries, place / str(count)) for count in sizes]
     anew, again = await _next_version(vectors[: min(sizes)], place / "next")
     most = found[-1]
@@ -254,7 +254,8 @@ def _prices(numbers: NDArray[np.int64]) -> NDArray[np.float64]:
     return cents
 
 
-def _vectors(count: int) -> Vectors:
+def mixed_vectors(count: int) -> Vectors:
+    """Those of the sample, two of them mixed and moved a little; the same each time."""
     _, known = sample.vectors()
     those = np.array(list(known.values()), np.float32)
     chance = np.random.default_rng(1)
