@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Coroutine
+from typing import Any
 
 import pytest
 
-from garaza.kit.waiting import ended, unbroken
+from garaza.kit.waiting import ended, first_of, unbroken
 
 pytestmark = pytest.mark.anyio
 
@@ -54,3 +56,55 @@ async def test_what_it_comes_to_is_handed_on() -> None:
     assert await unbroken(thing()) == 1
     with pytest.raises(ConnectionError):
         await unbroken(failing())
+
+
+@pytest.mark.parametrize("fails", [False, True])
+@pytest.mark.parametrize("waits", ["first_of", "ended"])
+async def test_who_is_told_to_end_while_others_are_ending_ends(waits: str, fails: bool) -> None:
+    """A loop that doesn't hear of it would go on, and whoever waits for its end would wait for ever."""
+    begun, ending, may_end = asyncio.Event(), asyncio.Event(), asyncio.Event()
+
+    async def ends_slowly() -> None:
+        try:
+            begun.set()
+            await asyncio.Event().wait()
+        finally:
+            ending.set()
+            await may_end.wait()
+            if fails:
+                raise ConnectionError
+
+    async def loop() -> None:
+        while True:
+            slow = asyncio.create_task(ends_slowly())
+            await begun.wait()
+            await (ended(slow) if waits == "ended" else first_of(slow, asyncio.sleep(0)))
+
+    task = asyncio.create_task(loop())
+    await ending.wait()
+    task.cancel()
+    await asyncio.sleep(0)
+    assert not task.done()
+    may_end.set()
+    await asyncio.wait([task])
+    assert task.cancelled()
+
+
+async def test_what_was_cancelled_has_ended_and_what_failed_is_told() -> None:
+    async def failing() -> None:
+        raise ConnectionError
+
+    never = asyncio.create_task(asyncio.Event().wait())
+    await first_of(never, asyncio.sleep(0))
+    assert never.cancelled()
+    await first_of(asyncio.Event().wait(), timeout=0)
+    with pytest.raises(ConnectionError):
+        await first_of(asyncio.Event().wait(), failing())
+    with pytest.raises(ConnectionError):
+        await ended(await _over(failing()))
+
+
+async def _over(thing: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+    task = asyncio.create_task(thing)
+    await asyncio.wait([task])
+    return task

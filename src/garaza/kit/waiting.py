@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
-from collections.abc import Awaitable, Coroutine
+from collections.abc import Awaitable, Coroutine, Sequence
 from typing import Any, TypeVar
 
 T = TypeVar("T")
@@ -21,17 +20,41 @@ async def first_of(*things: Awaitable[Any], timeout: float | None = None) -> Non
     finally:
         for task in tasks:
             task.cancel()
-        for task in tasks:
-            with contextlib.suppress(asyncio.CancelledError):
-                await task
+        await _all_ended(tasks)
+    for task in tasks:
+        _raise_what_it_raised(task)
 
 
 async def ended(task: asyncio.Task[Any] | None) -> None:
     """Cancel a task, and wait until it has ended. What it raised instead is raised here."""
     if task is not None:
         task.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await task
+        await _all_ended([task])
+        _raise_what_it_raised(task)
+
+
+async def _all_ended(tasks: Sequence[asyncio.Future[Any]]) -> None:
+    """Wait for what was cancelled. Whoever is cancelled while it waits here is told so when they have ended.
+
+    Waiting for each by itself and passing over its cancellation would pass over one's own, too: a loop that was told to
+    end would go on, and whoever waits for its end would wait for ever.
+    """
+    cancelled: asyncio.CancelledError | None = None
+    while left := [task for task in tasks if not task.done()]:
+        try:
+            await asyncio.wait(left)
+        except asyncio.CancelledError as error:
+            cancelled = error
+    for task in tasks:
+        # Looked at, so that nobody complains of it.
+        _ = task.cancelled() or task.exception()
+    if cancelled is not None:
+        raise cancelled
+
+
+def _raise_what_it_raised(task: asyncio.Future[Any]) -> None:
+    if not task.cancelled():
+        task.result()
 
 
 async def unbroken(thing: Coroutine[Any, Any, T]) -> T:
