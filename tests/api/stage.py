@@ -52,6 +52,13 @@ KNOWN: dict[str, tuple[str, ...]] = {
     "description": ("title",),
     "action": ("deed", "login"),
     "format": ("format",),
+    "asin": ("a product", "a product", "no product"),
+    "asins": ("some products",),
+    "brand": ("a brand",),
+    "category": ("a category",),
+    "place": ("no place",),
+    "query": ("question", "question about a size"),
+    "q": ("question",),
     "map": ("column",),
     "cursor": (
         "cursor of two numbers",
@@ -76,6 +83,9 @@ _TEXTS = {
     "login": "login",
     "format": "glb",
     "column": "Code=asin",
+    "no product": "NOTHING",
+    "question": "sofa",
+    "question about a size": "black or walnut desk under 120 cm wide and below $300, not from China",
     "cursor of two numbers": make_cursor(Place((1, 5))),
     "cursor of a number": make_cursor(Place((5,))),
     "cursor of a time and a number": make_cursor(Place((1e9, 5))),
@@ -146,6 +156,8 @@ class Stage:
                 (found,) = (await self.whole.guest().get("/api/furniture/search?query=sofa&top_k=1")).json()["results"]
                 wanted = found[{"a product": "asin", "a brand": "brand", "a category": "categories"}[name]]
                 return wanted.split(" > ")[-1]
+            case "some products":
+                return f"{await self.thing('a product')},NOTHING"
             case "no place":
                 return 0
             case "some scans":

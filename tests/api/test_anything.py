@@ -38,7 +38,7 @@ from tests.api.stage import FOR_ADMINS, KNOWN, VIEWERS, Stage
 from tests.api.whole import fake_probes, whole_service
 
 SEED = int(os.environ.get("GARAZA_TEST_SEED", "1"))
-FEATURES = ["accounts", "profile", "scans", "live", "rooms", "admin", "operations", "webhooks"]
+FEATURES = ["accounts", "profile", "scans", "live", "rooms", "admin", "operations", "webhooks", "furniture"]
 CHECKS = [
     not_a_server_error,
     status_code_conformance,
@@ -46,8 +46,6 @@ CHECKS = [
     response_headers_conformance,
     response_schema_conformance,
 ]
-NO_CATALOGUE = {"furniture": {"enabled": False}}
-"""There is none here, and what it answers then is 503; see tests/furniture."""
 PLACEHOLDER = "0" * 22
 schemathesis.serializer.alias("application/offset+octet-stream", "application/octet-stream")
 
@@ -68,9 +66,10 @@ def portal_and_stage(
         portal = open_things.enter_context(start_blocking_portal())
         accounts = {"guest_scans_per_day": -1, "guest_storage_bytes": -1}
         service = whole_service(
-            url, folder, template, accounts=accounts, jobs={"max_queued": 1_000_000}, **NO_CATALOGUE
+            url, folder, template, accounts=accounts, jobs={"max_queued": 1_000_000}, furniture={"sample": True}
         )
         whole = open_things.enter_context(portal.wrap_async_context_manager(service))
+        portal.call(whole.catalogue)
         yield portal, Stage(whole)
 
 
