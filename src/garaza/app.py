@@ -92,6 +92,7 @@ def create_app(settings: Settings, parts: Parts | None = None) -> FastAPI:
     app.state.database = parts.database
     app.state.accounts = services.accounts
     app.state.machines = services.machines
+    app.state.furniture = services.furniture
     app.state.limits = limits
     add_handlers(app)
     notes = {} if services.furniture is None else {"furniture": services.furniture.note}

@@ -102,6 +102,20 @@ BUDGETS = {
     "HEAD /api/shared/{token}/assets/{filename:path}": Budget(reads=1),
     "GET /api/shared/{token}/thumbnail": Budget(reads=1),
     "HEAD /api/shared/{token}/thumbnail": Budget(reads=1),
+    # Furniture. What is found is found in memory: products are all that is read, however many, and who asks.
+    "POST /api/furniture/search": ONE_ROW,
+    "GET /api/furniture/search": ONE_ROW,
+    "GET /api/furniture/product/{asin}": ONE_ROW,
+    "GET /api/furniture/products": ONE_ROW,
+    "GET /api/furniture/brand/{brand:path}": A_PAGE,
+    "GET /api/furniture/category/{category:path}": A_PAGE,
+    # The product and its vector, and then those that are like it.
+    "GET /api/furniture/similar/{asin}": Budget(reads=4),
+    **dict.fromkeys(
+        [f"GET /api/furniture/{name}" for name in ("suggest", "stats", "filters", "health")], Budget(reads=1)
+    ),
+    "GET /api/furniture/pictures/{asin}.svg": ONE_ROW,
+    "GET /api/furniture/pictures/{asin}/{place}": ONE_ROW,
     # Operators
     # And how many there are, where they are too many to be counted along with a page.
     "GET /api/admin/jobs": Budget(reads=3),

@@ -93,8 +93,8 @@ def settings_for(url: URL, data_dir: Path) -> Settings:
         # Plans that it asks for by itself, of what is slow on a busy machine, are no queries of the tour.
         monitoring=MonitoringSettings(slow_query_seconds=0),
         rate_limits=RateLimitSettings(**GENEROUS),
-        # Nothing is served here: its queries are asked by themselves, see the tour.
-        furniture=FurnitureSettings(enabled=False),
+        # What is served is put there by the tour, and no picture is elsewhere.
+        furniture=FurnitureSettings(sample=False, embedded_imports=False, fetch_pictures=False),
         # What copies save is saved of this.
         cache=CacheSettings(enabled=False),
     )
@@ -126,21 +126,29 @@ class Service:
         self.services.accounts.close()
         self.app.state.accounts.close()
         await self.app.state.live.stop()
+        await self.app.state.furniture.stop()
         await self.database.close()
 
     # Calls -------------------------------------------------------------------------------------------------------
 
     async def call(
-        self, route: str, who: Person | None = None, *, path: Mapping[str, Any] | None = None, **options: Any
+        self,
+        route: str,
+        who: Person | None = None,
+        *,
+        path: Mapping[str, Any] | None = None,
+        status: int | None = None,
+        **options: Any,
     ) -> httpx2.Response:
-        """`route`: "GET /api/rooms/{room_id}", whose places are filled from `path`. It has to succeed."""
+        """`route`: "GET /api/rooms/{room_id}", whose places are filled from `path`. It has to succeed, or end so."""
         method, template = route.split(" ")
         place = template.replace(":path}", "}").format(**{name: quote(str(v)) for name, v in (path or {}).items()})
         headers = {**({"Authorization": f"Bearer {who.token}"} if who else {}), **options.pop("headers", {})}
         self.recorder.who = who.name if who else "guest"
         before = len(self.recorder.statements)
         answer = await self.client.request(method, place, headers=headers, **options)
-        assert answer.is_success, (route, answer.status_code, answer.text)
+        well = answer.is_success if status is None else answer.status_code == status
+        assert well, (route, answer.status_code, answer.text)
         parameters = options.get("params") or {}
         self.calls.append(Call(route, self.recorder.who, parameters, tuple(self.recorder.statements[before:])))
         return answer

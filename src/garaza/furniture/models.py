@@ -14,7 +14,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 from garaza.furniture.products import MAX_ASIN_LETTERS, MAX_BRAND_LETTERS, MAX_CATEGORY_LETTERS, MAX_TITLE_LETTERS
 from garaza.kit.models import Base, Seconds, Sequence, partial_index
 
-# In the order of its letters' numbers, so that those that begin alike are beside each other in an index.
+# Compared as bytes: nobody is shown them in their order.
 _LETTERS = MAX_CATEGORY_LETTERS * 3
 _Key = String(_LETTERS).with_variant(String(_LETTERS, collation="C"), "postgresql")
 
@@ -43,7 +43,6 @@ class ProductRow(Base):
     __tablename__ = "products"
     __table_args__ = (
         Index("uq_products_asin_since", "asin", "since", unique=True),
-        Index("ix_products_brand_key_title", "brand_key", "title", "id"),
         # All that figures of the whole catalogue are made of.
         Index("ix_products_figures", "brand_key", "brand", "country", "price_minor", "in_stock", "since", "until"),
         Index("ix_products_since", "since"),

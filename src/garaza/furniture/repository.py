@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,12 +15,9 @@ from garaza.furniture.products import Product
 from garaza.furniture.stored import from_row
 from garaza.kit.database import ReadSession
 from garaza.kit.models import unindexed
-from garaza.kit.pagination import COUNTED_ROWS
 
 MANY = 1000
 """Rows that one query is asked for at most, be it by name or one after the other."""
-_MANY_CATEGORIES = 100
-_LAST_LETTER = "\U0010ffff"
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,15 +51,6 @@ class Stats:
     products_in_stock: int
 
 
-@dataclass(frozen=True, slots=True)
-class Counted:
-    """A brand or a country, and how many products are of it."""
-
-    key: str
-    name: str
-    count: int
-
-
 Found = list[tuple[int, Product]]
 """Each with the id of its row."""
 
@@ -92,36 +80,6 @@ class CatalogueRepository:
         found = await self._found(_PRODUCTS.where(ProductRow.asin.in_(list(asins)), _in(version)))
         return {product.asin: (row_id, product) for row_id, product in found}
 
-    async def of_brand(self, version: int, key: str, limit: int, offset: int = 0) -> Found:
-        """By title."""
-        own = _PRODUCTS.where(ProductRow.brand_key == key, _in(version))
-        return await self._found(own.order_by(ProductRow.title, ProductRow.id).limit(limit).offset(offset))
-
-    async def count_of_brand(self, version: int, key: str) -> int:
-        return await self._count(select(ProductRow.id).where(ProductRow.brand_key == key, _in(version)))
-
-    async def categories_like(self, version: int, key: str) -> list[str]:
-        """The category of this key; or, where there is none, those whose keys begin with it."""
-        of_key = select(ProductCategory.product_id).where(ProductCategory.key == key)
-        if await self._session.scalar(of_key.join(ProductRow, _ROW).where(_in(version)).limit(1)) is not None:
-            return [key]
-        keys = _keys(key)
-        wanted = select(keys.c.key).where(keys.c.key.is_not(None), _has_products(keys, version))
-        return list(await self._session.scalars(wanted.limit(_MANY_CATEGORIES)))
-
-    async def of_category(self, version: int, keys: Sequence[str], limit: int, offset: int = 0) -> Found:
-        """Of any of these, as `categories_like` finds them, in the order of their ids."""
-        own = _PRODUCTS.where(ProductRow.id.in_(_of_categories(keys)), _in(version))
-        return await self._found(own.order_by(ProductRow.id).limit(limit).offset(offset))
-
-    async def count_of_category(self, version: int, keys: Sequence[str]) -> int:
-        return await self._count(select(ProductRow.id).where(ProductRow.id.in_(_of_categories(keys)), _in(version)))
-
-    async def _count(self, wanted: Select[int]) -> int:
-        """COUNTED_ROWS at most."""
-        some = wanted.limit(COUNTED_ROWS).subquery()
-        return await self._session.scalar(select(func.count()).select_from(some)) or 0
-
     async def _found(self, statement: Select[int, Any]) -> Found:
         return [(row_id, from_row(data)) for row_id, data in await self._session.execute(statement)]
 
@@ -136,7 +94,7 @@ class CatalogueRepository:
     # Figures -----------------------------------------------------------------------------------------------------
 
     async def stats(self, version: int) -> Stats:
-        """Reads an index of the whole catalogue: to be remembered by whoever asks, as it holds for the version."""
+        """For a command. Reads an index of the whole catalogue, which the service needn't: see `search.listing`."""
         counts = select(
             func.count(),
             func.count(ProductRow.brand_key.distinct()),
@@ -144,25 +102,9 @@ class CatalogueRepository:
             func.count().filter(ProductRow.in_stock.is_(True)),
         ).where(_in(version))
         total, brands, priced, in_stock = (await self._session.execute(counts)).one()
-        keys = _keys("")
+        keys = _keys()
         named = select(func.count()).select_from(keys).where(keys.c.key.is_not(None), _has_products(keys, version))
         return Stats(total, brands, await self._session.scalar(named) or 0, priced, in_stock)
-
-    async def brands(self, version: int, limit: int) -> list[Counted]:
-        """Those with the most products first. As `stats`."""
-        count = func.count().label("count")
-        own = select(ProductRow.brand_key, func.max(ProductRow.brand), count).where(
-            ProductRow.brand_key.is_not(None), _in(version)
-        )
-        ordered = own.group_by(ProductRow.brand_key).order_by(count.desc(), ProductRow.brand_key).limit(limit)
-        return [Counted(str(key), str(name), n) for key, name, n in await self._session.execute(ordered)]
-
-    async def countries(self, version: int) -> list[Counted]:
-        """As `brands`; their keys and names are ISO codes."""
-        count = func.count().label("count")
-        own = select(ProductRow.country, count).where(ProductRow.country.is_not(None), _in(version))
-        ordered = own.group_by(ProductRow.country).order_by(count.desc(), ProductRow.country)
-        return [Counted(str(code), str(code), n) for code, n in await self._session.execute(ordered)]
 
 
 CATALOGUE_CHANNEL = "garaza_catalogue"
@@ -181,18 +123,14 @@ def _in(version: int) -> ColumnElement[bool]:
     return and_(since <= version, or_(until.is_(None), until > version))
 
 
-def _of_categories(keys: Sequence[str]) -> Select[int]:
-    return select(ProductCategory.product_id).where(ProductCategory.key.in_(list(keys)))
-
-
-def _keys(beginning: str) -> CTE:
-    """Keys of categories that begin like this, each once, and NULL.
+def _keys() -> CTE:
+    """Keys of categories, each once, and NULL.
 
     From one to the next by the index: a category has thousands of rows, and they needn't be read to get past it.
     """
-    key, end = ProductCategory.key, ProductCategory.key < beginning + _LAST_LETTER
-    first = select(func.min(key).label("key")).where(key >= beginning, end).cte("keys", recursive=True)
-    following = select(func.min(key)).where(key > first.c.key, end)
+    key = ProductCategory.key
+    first = select(func.min(key).label("key")).cte("keys", recursive=True)
+    following = select(func.min(key)).where(key > first.c.key)
     return first.union_all(select(following.scalar_subquery()).where(first.c.key.is_not(None)))
 
 

@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 
+import numpy as np
+from numpy.typing import NDArray
+
 from garaza.errors import GarazaError, not_found
 from garaza.furniture.bodies import product_answer, product_body, results_of, search_answer
 from garaza.furniture.kept import Answers, Body
@@ -27,12 +30,16 @@ from garaza.furniture.schemas import (
 )
 from garaza.furniture.search.asked import Asked
 from garaza.furniture.search.found import Found
+from garaza.furniture.search.listing import counted, in_category, of_brand
+from garaza.furniture.search.snapshot import Snapshot
 from garaza.kit.answers import Answer
 from garaza.kit.cache.cache import Cache
 from garaza.kit.database import Database
 from garaza.settings import FurnitureSettings
 
 _MOST_BRANDS = 1000
+_MOST_COUNTRIES = 300
+"""All that there are."""
 
 
 class FurnitureService:
@@ -129,13 +136,10 @@ class FurnitureService:
         key = key_of(name)
 
         async def make() -> Body:
-            version = self._version()
-            async with self._database.read() as session:
-                catalogue = CatalogueRepository(session)
-                found = await catalogue.of_brand(version, key, limit, (page - 1) * limit)
-                total = await catalogue.count_of_brand(version, key)
-            bodies = [product_body(product) for _, product in found]
-            shown = found[0][1].brand if found else None
+            snapshot = self._shelf.snapshot
+            total, found = await self._page(snapshot, of_brand(snapshot, key), limit, page)
+            shown = found[0].brand if found else None
+            bodies = [product_body(product) for product in found]
             answer = BrandAnswer(brand=shown or name, products=bodies, count=len(bodies), total=total, page=page)
             return Body(_json(answer))
 
@@ -146,13 +150,9 @@ class FurnitureService:
         key = key_of(name)
 
         async def make() -> Body:
-            version = self._version()
-            async with self._database.read() as session:
-                catalogue = CatalogueRepository(session)
-                keys = await catalogue.categories_like(version, key)
-                found = await catalogue.of_category(version, keys, limit, (page - 1) * limit)
-                total = await catalogue.count_of_category(version, keys)
-            bodies = [product_body(product) for _, product in found]
+            snapshot = self._shelf.snapshot
+            total, found = await self._page(snapshot, in_category(snapshot, key), limit, page)
+            bodies = [product_body(product) for product in found]
             answer = CategoryAnswer(category=name, products=bodies, count=len(bodies), total=total, page=page)
             return Body(_json(answer))
 
@@ -162,15 +162,13 @@ class FurnitureService:
         """See `StatsAnswer`."""
 
         async def make() -> Body:
-            version = self._version()
-            async with self._database.read() as session:
-                found = await CatalogueRepository(session).stats(version)
+            snapshot = self._shelf.snapshot
             answer = StatsAnswer(
-                total_products=found.total_products,
-                unique_brands=found.unique_brands,
-                unique_categories=found.unique_categories,
-                products_with_price=found.products_with_price,
-                products_in_stock=found.products_in_stock,
+                total_products=len(snapshot),
+                unique_brands=len(snapshot.labels["brands"].keys),
+                unique_categories=len(snapshot.labels["categories"].keys),
+                products_with_price=int(np.count_nonzero(~np.isnan(snapshot.prices))),
+                products_in_stock=int(np.count_nonzero(snapshot.in_stock == 1)),
             )
             return Body(_json(answer))
 
@@ -180,10 +178,8 @@ class FurnitureService:
         """See `FiltersAnswer`."""
 
         async def make() -> Body:
-            version = self._version()
-            async with self._database.read() as session:
-                catalogue = CatalogueRepository(session)
-                brands, countries = await catalogue.brands(version, _MOST_BRANDS), await catalogue.countries(version)
+            labels = self._shelf.snapshot.labels
+            brands, countries = counted(labels["brands"], _MOST_BRANDS), counted(labels["countries"], _MOST_COUNTRIES)
             answer = FiltersAnswer(
                 brands=[CountedBody(name=one.name, count=one.count, key=one.key) for one in brands],
                 countries=[CountedBody(name=country_name(one.key), count=one.count, key=one.key) for one in countries],
@@ -218,10 +214,21 @@ class FurnitureService:
         return body.content
 
     async def _products(self, found: Found) -> dict[int, Product]:
-        if not found.hits:
+        return await self._by_ids(found.version, [hit.id for hit in found.hits])
+
+    async def _page(
+        self, snapshot: Snapshot, ids: NDArray[np.int64], limit: int, page: int
+    ) -> tuple[int, list[Product]]:
+        """How many there are, and those of one page, in their order."""
+        shown = ids[(page - 1) * limit :][:limit].tolist()
+        products = await self._by_ids(snapshot.version, shown)
+        return len(ids), [products[one] for one in shown if one in products]
+
+    async def _by_ids(self, version: int, ids: list[int]) -> dict[int, Product]:
+        if not ids:
             return {}
         async with self._database.read() as session:
-            return await CatalogueRepository(session).by_ids(found.version, [hit.id for hit in found.hits])
+            return await CatalogueRepository(session).by_ids(version, ids)
 
     async def _by_asins(self, asins: list[str]) -> dict[str, Product]:
         version = self._version()

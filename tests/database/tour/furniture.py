@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import re
 from typing import Any
@@ -17,7 +18,10 @@ from garaza.furniture.importing.states import Options
 from garaza.furniture.importing.worker import ImportWorker
 from garaza.furniture.models import Catalogue
 from garaza.furniture.products import Product
-from garaza.furniture.repository import MANY, CatalogueRepository
+from garaza.furniture.repository import MANY, CatalogueRepository, Found
+from garaza.furniture.routes import MAX_ASINS
+from garaza.furniture.runtime import Shelf, _Served
+from garaza.furniture.search.snapshot import Snapshot
 from tests.database.seed import MODEL, asin, job_id
 from tests.database.service import Person, Service
 from tests.furniture.importing.shop import CountingEncoder, Lines, chair
@@ -26,10 +30,12 @@ VERSION = 2
 """That the seed has as served."""
 
 
-async def tour(service: Service, admin: Person) -> None:
+async def tour(service: Service, people: list[Person], admin: Person) -> None:
     await _calls(service, admin)
     service.recorder.who = "nobody"
-    await _catalogue(service)
+    found = await _catalogue(service)
+    await _shop(service, people, found)
+    service.recorder.who = "nobody"
     await _imports(service)
 
 
@@ -54,7 +60,7 @@ async def _calls(service: Service, admin: Person) -> None:
     await service.call(notes, admin, path=noted, headers={"Accept": "application/x-ndjson"})
 
 
-async def _catalogue(service: Service) -> None:
+async def _catalogue(service: Service) -> Found:
     asins = [asin(number) for number in range(1, 501)]
     async with service.database.read() as session:
         catalogue = CatalogueRepository(session)
@@ -65,18 +71,45 @@ async def _catalogue(service: Service) -> None:
         assert len(await catalogue.by_ids(VERSION, [row_id for row_id, _ in found[:500]])) == 500
         assert len(await catalogue.by_asins(VERSION, asins)) > 400
         assert await catalogue.vectors(MODEL, [product.text_hash for _, product in found])
-        for brand in ("brand 0", "brand 11"):
-            assert await catalogue.of_brand(VERSION, brand, 20)
-            await catalogue.of_brand(VERSION, brand, 100, 1000)
-            assert await catalogue.count_of_brand(VERSION, brand)
-        for wanted in ("furniture", "kind 11", "kind 1", "kind", "nothing"):
-            keys = await catalogue.categories_like(VERSION, wanted)
-            await catalogue.of_category(VERSION, keys, 20)
-            await catalogue.of_category(VERSION, keys, 100, 1000)
-            assert bool(await catalogue.count_of_category(VERSION, keys)) == (wanted != "nothing")
         assert (await catalogue.stats(VERSION)).unique_categories > 200
-        assert len(await catalogue.brands(VERSION, 100)) == 100
-        assert len(await catalogue.countries(VERSION)) == 3
+    return found
+
+
+async def _shop(service: Service, people: list[Person], found: Found) -> None:
+    """Everything that is asked by those who look for furniture, of some products that are served."""
+    folder = service.data.root / "snapshot"
+    snapshot = await asyncio.to_thread(Snapshot.build, found, folder, VERSION)
+    shelf: Shelf = service.app.state.furniture.shelf
+    # Without its own task, whose queries are nobody's call; and words are enough.
+    encoder = CountingEncoder()
+    encoder.model_id = MODEL
+    shelf._served = _Served(snapshot, None, encoder)
+    one = found[0][1]
+    products = [asin(number) for number in range(2, MAX_ASINS + 2)]
+    prefix = "/api/furniture"
+    for who in (None, *people):
+        await service.call(f"POST {prefix}/search", who, json={"query": "oak chair", "top_k": 100, "facets": True})
+        await service.call(f"GET {prefix}/search", who, params={"query": "chair", "page_size": 100, "page": 2})
+        for size in (1, 100):
+            for name in ("Brand 0", "Brand 11", "nothing"):
+                given = {"limit": size, "page": 2 if size == 1 else 1}
+                await service.call(f"GET {prefix}/brand/{{brand:path}}", who, path={"brand": name}, params=given)
+            for name in ("Furniture", "Kind 11", "Kind", "nothing"):
+                given = {"limit": size, "page": 2 if size == 1 else 1}
+                route = f"GET {prefix}/category/{{category:path}}"
+                await service.call(route, who, path={"category": name}, params=given)
+        await service.call(f"GET {prefix}/suggest", who, params={"q": "cha"})
+        for some in (products[:1], products):
+            answer = await service.call(f"GET {prefix}/products", who, params={"asins": ",".join(some)})
+            assert answer.json()["count"] > 0.8 * len(some)
+        for route in ("stats", "filters", "health"):
+            await service.call(f"GET {prefix}/{route}", who)
+        path = {"asin": one.asin}
+        await service.call(f"GET {prefix}/product/{{asin}}", who, path=path)
+        assert (await service.call(f"GET {prefix}/similar/{{asin}}", who, path=path, params={"limit": 100})).json()
+        await service.call(f"GET {prefix}/pictures/{{asin}}.svg", who, path=path)
+        # It has none.
+        await service.call(f"GET {prefix}/pictures/{{asin}}/{{place}}", who, path={**path, "place": 0}, status=404)
 
 
 async def _imports(service: Service) -> None:

@@ -65,7 +65,7 @@ async def _whole(service: Service) -> None:
     await scans.tour(service, people)
     await uploads.tour(service, people)
     await rooms.tour(service, people)
-    await furniture.tour(service, admin)
+    await furniture.tour(service, people, admin)
     await operators.tour(service, admin)
     await background.tour(service)
 

@@ -50,7 +50,6 @@ def upgrade() -> None:
         sqlite_autoincrement=True,
     )
     with op.batch_alter_table("products", schema=None) as batch_op:
-        batch_op.create_index("ix_products_brand_key_title", ["brand_key", "title", "id"], unique=False)
         batch_op.create_index(
             "ix_products_figures",
             ["brand_key", "brand", "country", "price_minor", "in_stock", "since", "until"],
