@@ -1,4 +1,4 @@
-"""Works at imports as a process of its own, and stands still where it is told to, to be killed there."""
+"""Works at imports as a process of its own, and the first one stands still where it is told to, to be killed there."""
 
 from __future__ import annotations
 
@@ -20,6 +20,7 @@ worker.ROWS_AT_ONCE, worker.TEXTS_AT_ONCE, worker.WINDOW = 50, 16, 40
 def main() -> None:
     """Arguments: the database, the data directory, a file for the texts that are read, a state, and how many."""
     url, folder, log, state, number = sys.argv[1:]
+    stood = Path(f"{log}.stood")
 
     def note(texts: Sequence[str]) -> None:
         with Path(log).open("a", encoding="utf-8") as file:
@@ -27,7 +28,8 @@ def main() -> None:
 
     def told(claim: Claim) -> None:
         done = claim.rows_read if claim.state == "reading" else claim.counts["embedded"]
-        if claim.state == state and done >= int(number):
+        if claim.state == state and done >= int(number) and not stood.exists():
+            stood.touch()
             sys.stdout.write("here\n")
             sys.stdout.flush()
             time.sleep(600)
