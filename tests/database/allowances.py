@@ -48,7 +48,7 @@ ALLOWED = [
     ),
     *(
         Allowance("furniture/repository.py:stats", what, table, FIGURE)
-        for what, table in (("scans", "products"), ("sorts", ""), ("wastes", ""), ("reads", ""))
+        for what, table in (("sorts", ""), ("wastes", ""), ("reads", ""))
     ),
     Allowance("rooms/repository.py:count", "wastes", "", OWN),
 ]

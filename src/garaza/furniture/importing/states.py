@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
+from garaza.furniture.intake.columns import check_mapping
+
 
 class ImportState(StrEnum):
     """Of an import."""
@@ -109,4 +111,8 @@ def mapping_of(given: Iterable[str]) -> dict[str, str]:
     if len(found) > MAX_COLUMNS:
         msg = f"{MAX_COLUMNS} columns can be mapped at most."
         raise BadMappingError(msg)
+    try:
+        check_mapping(found)
+    except ValueError as error:
+        raise BadMappingError(str(error)) from None
     return found
