@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -204,10 +205,14 @@ async def test_a_cancelled_import_leaves_everything_as_it_was(shop: Shop, state:
     before, sizes = await shop.served(), [await rows_of(shop.database, table) for table in tables]
     import_id = await shop.begin([chair(number, title=f"Other {number}") for number in range(60, 260)], replace=True)
     cancelling: list[asyncio.Task[None]] = []
+    cancelled = threading.Event()
+    # Or all could be done before it is heard.
+    shop.encoder = CountingEncoder(lambda _texts: cancelled.wait(30) and None)
 
     async def cancel() -> None:
         async with shop.database.write() as session:
             await shop.service.cancel(session, import_id)
+        cancelled.set()
 
     def told(claim: Claim) -> None:
         if claim.state == state and claim.counts["rows"] > 100 and not cancelling:
