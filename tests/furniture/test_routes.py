@@ -232,6 +232,57 @@ def test_nothing_that_is_asked_is_an_error_of_the_service(
     assert answer.status_code in {200, 422}
 
 
+RUBBISH = ("%00", "%FF", "%ED%A0%80", "%C3%9F" * 60, "a%2Fb", "..%2F..%2Fgaraza.db", "a%5Cb", "%20" * 50, "A" * 400)
+NUMBERS = ("-1", "0", "NaN", "Infinity", "1e400", "9" * 400, "%D9%A3", "")
+
+
+def test_whatever_stands_in_an_address_is_answered(ask: Asking) -> None:
+    root = "/api/furniture"
+    places = (
+        "product/",
+        "similar/",
+        "brand/",
+        "category/",
+        "suggest?q=",
+        "products?asins=",
+        "search?query=",
+        "pictures/",
+    )
+    addresses = [f"{root}/{place}{text}" for place in places for text in RUBBISH]
+    addresses += [f"{root}/pictures/{text}{end}" for text in RUBBISH for end in (".svg", "/0")]
+    counted = ("brand/a?limit=", "category/a?page=", "similar/A?limit=", "suggest?q=a&limit=", "pictures/A/")
+    counted += ("search?page=", "search?top_k=", "search?min_price=", "search?in_stock=")
+    addresses += [f"{root}/{place}{number}" for place in counted for number in NUMBERS]
+    addresses += [f"{root}/category/?page=1000&limit=100", f"{root}/search?query=a&query=b&page=1&page=2"]
+    addresses += [f"{root}/products?asins={','.join(map(str, range(number)))}" for number in (101, 10_000)]
+
+    async def statuses() -> set[int]:
+        guest, found = ask.whole.guest(), set()
+        for address in addresses:
+            answer = await guest.get(address)
+            kind = "application/json" if answer.status_code == 200 else "application/problem+json"
+            assert answer.headers["content-type"] == kind, (address, answer.status_code, answer.text)
+            found.add(answer.status_code)
+        return found
+
+    assert ask.portal.call(statuses) == {200, 404, 422}
+
+
+@pytest.mark.parametrize("kind", ["application/json", "text/plain", "multipart/form-data", ""])
+def test_whatever_is_sent_is_answered(ask: Asking, kind: str) -> None:
+    texts = ("", "null", "[]", "{", '{"query": NaN}', '{"query": "a", "top_k": 1e400}', "[" * 50_000, '{"a":' * 9_000)
+    bodies = [*(text.encode() for text in texts), b"\xff\xfe", b'{"query": "\xff"}', b'{"query": "\\ud800"}']
+
+    async def statuses() -> set[int]:
+        guest = ask.whole.guest()
+        answers = [await guest.post(SEARCH, content=body, headers={"Content-Type": kind}) for body in bodies]
+        answers.append(await guest.post(SEARCH, content=b'"' + b"a" * (1 << 17) + b'"', headers={"Content-Type": kind}))
+        assert {answer.headers["content-type"] for answer in answers} == {"application/problem+json"}
+        return {answer.status_code for answer in answers}
+
+    assert ask.portal.call(statuses) <= {400, 413, 415, 422}
+
+
 def test_pictures_are_drawn(ask: Asking) -> None:
     (product,) = ask.search(query="sofa", top_k=1)["results"]
     address = f"/api/furniture/pictures/{product['asin']}.svg"
