@@ -6,6 +6,7 @@ import asyncio
 import sqlite3
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -14,7 +15,7 @@ import asyncpg
 import pytest
 from sqlalchemy import URL, func, make_url, select, text
 
-from garaza.kit.changes import Changes, changes_of
+from garaza.kit.changes import Changes, FileChanges, changes_of
 from garaza.kit.database import Database
 from garaza.settings import DatabaseSettings
 from garaza.wiring import pool_options
@@ -156,3 +157,33 @@ async def test_only_its_own_channel_is_heard(postgres: Postgres) -> None:
             assert changes.mark() == mark
             await connection.close()
         await database.close()
+
+
+async def test_a_waiter_that_leaves_late_does_not_hold_up_the_end(tmp_path: Path) -> None:
+    looked, may_wait = threading.Event(), threading.Event()
+
+    class Slow(threading.Event):
+        """Between seeing that there is no end yet, and waiting to be wanted."""
+
+        def wait(self, timeout: float | None = None) -> bool:
+            looked.set()
+            may_wait.wait()
+            return super().wait(timeout)
+
+    path = tmp_path / "file.db"
+    sqlite3.connect(path).close()
+    changes = FileChanges(str(path), 0.01)
+    changes._wanted = Slow()
+    await changes.__aenter__()
+    waiting = asyncio.create_task(changes.wait(changes.mark(), 60))
+    await asyncio.to_thread(looked.wait)
+    leaving = asyncio.create_task(changes.__aexit__())
+    await asyncio.sleep(0)
+    waiting.cancel()
+    await asyncio.wait([waiting])
+    told = changes._wanted.is_set()
+    may_wait.set()
+    # Or this test would wait for ever, too.
+    changes._wanted.set()
+    await leaving
+    assert told

@@ -90,6 +90,25 @@ async def test_who_is_told_to_end_while_others_are_ending_ends(waits: str, fails
     assert task.cancelled()
 
 
+async def test_who_passes_over_being_told_to_end_is_told_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("garaza.kit.waiting._AGAIN_SECONDS", 0.01)
+    told = 0
+
+    async def hard_of_hearing() -> None:
+        nonlocal told
+        while told < 3:
+            try:
+                await asyncio.Event().wait()
+            except asyncio.CancelledError:
+                told += 1
+
+    task = asyncio.create_task(hard_of_hearing())
+    await asyncio.sleep(0)
+    await ended(task)
+    assert told == 3
+    assert task.done()
+
+
 async def test_what_was_cancelled_has_ended_and_what_failed_is_told() -> None:
     async def failing() -> None:
         raise ConnectionError

@@ -91,7 +91,8 @@ class FileChanges(Changes):
             await super().wait(mark, timeout)
         finally:
             self._waiting -= 1
-            if not self._waiting:
+            # Whoever leaves last may have been overtaken by the end, which the thread still has to hear of.
+            if not self._waiting and not self._ended.is_set():
                 self._wanted.clear()
 
     def _look(self, loop: asyncio.AbstractEventLoop) -> None:

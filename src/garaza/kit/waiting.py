@@ -8,6 +8,9 @@ from typing import Any, TypeVar
 
 T = TypeVar("T")
 
+_AGAIN_SECONDS = 30.0
+"""Longer than anything takes that ends in order."""
+
 
 async def first_of(*things: Awaitable[Any], timeout: float | None = None) -> None:  # noqa: ASYNC109 - it is no error
     """Until one of these ends, or for `timeout` seconds; the others are cancelled. What they come to is not looked at.
@@ -38,13 +41,19 @@ async def _all_ended(tasks: Sequence[asyncio.Future[Any]]) -> None:
 
     Waiting for each by itself and passing over its cancellation would pass over one's own, too: a loop that was told to
     end would go on, and whoever waits for its end would wait for ever.
+
+    They are told again after a while. Libraries pass over a cancellation now and then: `asyncio.wait_for` of Python
+    3.11 does when what it waits for is there at that moment, and so does SQLAlchemy's pool, which waits by it.
     """
     cancelled: asyncio.CancelledError | None = None
     while left := [task for task in tasks if not task.done()]:
         try:
-            await asyncio.wait(left)
+            done, _ = await asyncio.wait(left, timeout=_AGAIN_SECONDS)
         except asyncio.CancelledError as error:
             cancelled = error
+        else:
+            for task in left if not done else ():
+                task.cancel()
     for task in tasks:
         # Looked at, so that nobody complains of it.
         _ = task.cancelled() or task.exception()
