@@ -150,22 +150,24 @@ async def _fill(place: Path, count: int, vectors: Vectors) -> None:
     from garaza.migrations import PACKAGE  # noqa: PLC0415
     from tools.sample_catalogue.generate import catalogue  # noqa: PLC0415
 
-    data, database, model, index = _parts(place)
+    data, database, encoder, index = _parts(place)
     data.create()
     await asyncio.to_thread(migrate.prepare, data, database.url, PACKAGE)
-    values = {"ready_version": 1, "next_version": 2, "model_id": model.model_id}
+    values = {"ready_version": 1, "next_version": 2, "model_id": encoder.model_id}
     products = [product for product, _ in catalogue(count)]
     rows = [{"since": 1, "source": "import", **columns_of(product)} for product in products]
     known = dict(zip((row["text_hash"] for row in rows), vectors, strict=True))
     those = [
-        {"model_id": model.model_id, "text_hash": one, "vector": kept_vector(vector)} for one, vector in known.items()
+        {"model_id": encoder.model_id, "text_hash": one, "vector": kept_vector(vector)} for one, vector in known.items()
     ]
     async with database.write() as session:
         await session.execute(insert(Catalogue), [{"id": 1, "version": 0, "changed_at": 0.0, **values}])
         await session.execute(insert(ProductRow), rows)
         await session.execute(insert(ProductVector), those)
     preparing = Preparing(database, versions_folder(data), index)
-    await build_without_server(database, preparing, index, model.model_id, model.dimensions, time.time)
+    await encoder.warm()
+    await encoder.close()
+    await build_without_server(database, preparing, index, encoder.model_id, encoder.dimensions, time.time)
     await index.close()
     await database.close()
 
@@ -190,7 +192,7 @@ def _parts(place: Path) -> tuple[DataDirectory, Database, OnnxEncoder, VectorInd
         statement_timeout=600,
         busy_timeout=30,
     )
-    encoder = OnnxEncoder(bundled(), idle_seconds=600)
+    encoder = OnnxEncoder(bundled(), idle_seconds=600, keep=data.root / "furniture" / "models")
     return data, Database(sqlite_url(data.database), pool), encoder, EdgeIndex(vectors_folder(data))
 
 

@@ -10,6 +10,8 @@ import pytest
 
 # Most tests need no catalogue, and making one ready takes each service seconds.
 os.environ.setdefault("GARAZA_FURNITURE__SAMPLE", "false")
+# Each test's data directory would get 130 MB.
+os.environ.setdefault("GARAZA_FURNITURE__KEEP_MODEL", "false")
 ROOT = Path(__file__).resolve().parent.parent
 # `tools` renders the sequences with exact truth that tests reconstruct; it is no part of the package.
 sys.path.insert(0, str(ROOT))

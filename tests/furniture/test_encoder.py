@@ -56,7 +56,7 @@ class Held:
 @pytest.fixture
 def held(monkeypatch: pytest.MonkeyPatch) -> Held:
     held = Held()
-    monkeypatch.setattr(onnx, "Session", lambda _files, _threads: held)
+    monkeypatch.setattr(onnx, "Session", lambda _files, _threads, _keep: held)
     return held
 
 

@@ -67,6 +67,7 @@ class Server:
             **{name: value for name, value in os.environ.items() if not name.startswith("GARAZA_")},
             # Making a catalogue ready takes seconds.
             "GARAZA_FURNITURE__SAMPLE": "false",
+            "GARAZA_FURNITURE__KEEP_MODEL": "false",
             "PYTHONPATH": os.pathsep.join([str(ROOT), str(ROOT / "src")]),
             "GARAZA_TEST_CONTROL": str(control),
             "GARAZA_TEST_TEMPLATE": str(template),

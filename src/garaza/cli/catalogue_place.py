@@ -51,7 +51,7 @@ class Place:
 
     def encoder(self) -> Encoder:
         """Blocks."""
-        return make_encoder(self.settings.furniture)
+        return make_encoder(self.settings.furniture, DataDirectory(self.settings.data_dir))
 
     def worker(self, told: Callable[[Claim], None] = lambda _claim: None) -> ImportWorker:
         """Blocks."""

@@ -16,8 +16,11 @@ from garaza.kit.storage import DataDirectory
 from garaza.settings import FurnitureSettings
 
 
-def make_encoder(settings: FurnitureSettings) -> OnnxEncoder:
+def make_encoder(settings: FurnitureSettings, data: DataDirectory | None = None) -> OnnxEncoder:
     """Blocks, where the model isn't the one that comes along.
+
+    Args:
+        data: where the model may be kept ready-made.
 
     Raises:
         ModelUnusableError: what is wrong, for operators.
@@ -26,10 +29,10 @@ def make_encoder(settings: FurnitureSettings) -> OnnxEncoder:
         files = bundled() if settings.model_dir is None else from_folder(settings.model_dir)
     except OSError as error:
         raise ModelUnusableError(f"{settings.model_dir} can't be read: {error.strerror}") from error
-    return OnnxEncoder(files, idle_seconds=settings.model_idle_seconds)
+    return OnnxEncoder(files, idle_seconds=settings.model_idle_seconds, keep=_models_folder(settings, data))
 
 
-def make_encoder_before(settings: FurnitureSettings) -> OnnxEncoder | None:
+def make_encoder_before(settings: FurnitureSettings, data: DataDirectory) -> OnnxEncoder | None:
     """The one that comes along, where another is named: the catalogue may still be as that one read it.
 
     It takes no memory before somebody asks.
@@ -37,7 +40,8 @@ def make_encoder_before(settings: FurnitureSettings) -> OnnxEncoder | None:
     if settings.model_dir is None:
         return None
     try:
-        return OnnxEncoder(bundled(), idle_seconds=settings.model_idle_seconds)
+        keep = _models_folder(settings, data)
+        return OnnxEncoder(bundled(), idle_seconds=settings.model_idle_seconds, keep=keep)
     except ModelUnusableError:
         return None
 
@@ -62,3 +66,7 @@ def vectors_folder(data: DataDirectory) -> Path:
 def versions_folder(data: DataDirectory) -> Path:
     """Of what words are searched in, beside which the vectors and files of imports may be."""
     return data.root / "furniture"
+
+
+def _models_folder(settings: FurnitureSettings, data: DataDirectory | None) -> Path | None:
+    return data.root / "furniture" / "models" if data is not None and settings.keep_model else None

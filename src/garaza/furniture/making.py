@@ -87,8 +87,8 @@ def make_furniture(
 ) -> Furniture:
     """Nothing is begun or opened yet."""
     given = settings.furniture
-    encoder = _encoder(given)
-    before = None if encoder is None else make_encoder_before(given)
+    encoder = _encoder(given, data)
+    before = None if encoder is None else make_encoder_before(given, data)
     index = make_index(given, data, database)
 
     async def load_sample() -> bool:
@@ -119,10 +119,10 @@ def make_furniture(
     return Furniture(service, shelf, encoders, index, pictures, http)
 
 
-def _encoder(settings: FurnitureSettings) -> OnnxEncoder | None:
+def _encoder(settings: FurnitureSettings, data: DataDirectory) -> OnnxEncoder | None:
     """None: it can't be used, and why is in the log. Finding words, and all else that the service does, needs none."""
     try:
-        return make_encoder(settings)
+        return make_encoder(settings, data)
     except ModelUnusableError as error:
         logger.error("Furniture is found by words alone until the next start. The model can't be used: %s", error)  # noqa: TRY400 - it says what is wrong
         return None

@@ -10,6 +10,7 @@ from collections import deque
 from collections.abc import Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 
@@ -46,14 +47,18 @@ class OnnxEncoder:
 
     Queries that come while one runs go together when it is done; they come before documents. Whoever stops waiting is
     left out. For any thread.
+
+    Args:
+        keep: see `Session`.
     """
 
-    def __init__(self, model: ModelFiles, *, idle_seconds: float, threads: int = 1) -> None:
+    def __init__(self, model: ModelFiles, *, idle_seconds: float, threads: int = 1, keep: Path | None = None) -> None:
         self.model_id = model.model_id
         self.dimensions = model.dimensions
         self._files = model
         self._idle_seconds = idle_seconds
         self._threads = threads
+        self._keep = keep
         self._session: Session | None = None
         self._failure: tuple[float, str] | None = None
         self._news = threading.Condition()
@@ -188,7 +193,7 @@ class OnnxEncoder:
         if self._failure is not None and now < self._failure[0]:
             raise EncoderUnavailableError(self._failure[1])
         try:
-            self._session = Session(self._files, self._threads)
+            self._session = Session(self._files, self._threads, self._keep)
         except EncoderUnavailableError as error:
             logger.error("The model for texts can't be loaded: %s", error)  # noqa: TRY400 - it says what is wrong
             self._failure = now + RETRY_SECONDS, str(error)

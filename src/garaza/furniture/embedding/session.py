@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 
 import numpy as np
 import onnxruntime
@@ -11,6 +13,9 @@ from tokenizers import Encoding, Tokenizer
 
 from garaza.furniture.embedding.files import ModelFiles, ModelUnusableError
 from garaza.furniture.embedding.port import Vectors
+from garaza.furniture.embedding.ready_made import ReadyMade
+
+logger = logging.getLogger(__name__)
 
 BATCH_TOKENS = 512
 """Of one run, with those that only pad: more of them leave the caches of a core, and take longer each."""
@@ -25,24 +30,57 @@ _ERRORS_ONLY = 3
 class Session:
     """See the module. Blocks; not for two threads at once.
 
+    Args:
+        keep: a folder for models that are ready-made (see there), in which this one will be, too. None: it isn't kept.
+
     Raises:
         ModelUnusableError: the files are no model of the kind that is known here.
     """
 
-    def __init__(self, files: ModelFiles, threads: int) -> None:
+    def __init__(self, files: ModelFiles, threads: int, keep: Path | None = None) -> None:
         files.check()
         self._files = files
+        self._threads = threads
         self._tokenizer = _tokenizer(files)
-        self._model = _model(files, threads)
+        ready = None if keep is None else ReadyMade(keep, files)
+        if ready is None or not self._open_ready_made(ready):
+            self._open(files.model, _options(threads))
+            if ready is not None and ready.write(files.model, _options(threads), self._probe()):
+                self._open_ready_made(ready)
+        self.dimensions = self._tried()
+
+    def _open(self, model: Path, options: onnxruntime.SessionOptions) -> None:
+        try:
+            self._model = onnxruntime.InferenceSession(str(model), options, providers=["CPUExecutionProvider"])
+        except Exception as error:  # onnxruntime's errors have nothing in common
+            raise ModelUnusableError(f"{model} is no model that onnxruntime can run: {error}") from error
         self._inputs = {node.name for node in self._model.get_inputs()}
         if not {"input_ids", "attention_mask"} <= self._inputs <= _KNOWN_INPUTS:
             raise ModelUnusableError(
-                f"{files.model} wants {', '.join(sorted(self._inputs))}: a model for texts takes "
+                f"{model} wants {', '.join(sorted(self._inputs))}: a model for texts takes "
                 "input_ids and attention_mask, and token_type_ids at most"
             )
         names = [node.name for node in self._model.get_outputs()]
         self._output = _POOLED if _POOLED in names else names[0]
-        self.dimensions = self._tried()
+
+    def _open_ready_made(self, ready: ReadyMade) -> bool:
+        if not ready.exists:
+            return False
+        options = _options(self._threads)
+        options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
+        before = getattr(self, "_model", None)
+        try:
+            self._open(ready.model, options)
+            if ready.agrees(self._probe()):
+                ready.used()
+                return True
+            logger.warning("The ready-made model for texts is damaged, and is made anew: %s", ready.model)
+        except ModelUnusableError as error:
+            logger.warning("The ready-made model for texts can't be used, and is made anew: %s", error)
+        if before is not None:
+            self._model = before
+        ready.remove()
+        return False
 
     def encode(self, texts: Sequence[str]) -> Vectors:
         """float32, [N, dimensions], of unit length. Those of a length go together, so that little is padded."""
@@ -67,12 +105,15 @@ class Session:
         (out,) = self._model.run([self._output], {name: given[name] for name in self._inputs})
         return _unit(_pooled(np.asarray(out, np.float32), mask, self._files))
 
-    def _tried(self) -> int:
-        """How long its vectors are, once it has made one that can be used."""
+    def _probe(self) -> Vectors:
         try:
-            vector = self._run([self._tokens("chair")])
+            return self._run([self._tokens("chair")])
         except Exception as error:  # onnxruntime's errors have nothing in common
             raise ModelUnusableError(f"{self._files.model} and its tokenizer don't work together: {error}") from error
+
+    def _tried(self) -> int:
+        """How long its vectors are, once it has made one that can be used."""
+        vector = self._probe()
         if vector.ndim != 2 or not 1 < vector.shape[1] <= MAX_DIMENSIONS or not np.isfinite(vector).all():
             raise ModelUnusableError(f"{self._files.model} makes nothing that is a vector of a text")
         if self._files.dimensions not in (0, vector.shape[1]):
@@ -118,7 +159,7 @@ def _tokenizer(files: ModelFiles) -> Tokenizer:
     return tokenizer
 
 
-def _model(files: ModelFiles, threads: int) -> onnxruntime.InferenceSession:
+def _options(threads: int) -> onnxruntime.SessionOptions:
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1
@@ -128,7 +169,4 @@ def _model(files: ModelFiles, threads: int) -> onnxruntime.InferenceSession:
     options.enable_cpu_mem_arena = False
     # Threads that wait by turning in circles take the cores that others could use.
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-    try:
-        return onnxruntime.InferenceSession(str(files.model), options, providers=["CPUExecutionProvider"])
-    except Exception as error:  # onnxruntime's errors have nothing in common
-        raise ModelUnusableError(f"{files.model} is no model that onnxruntime can run: {error}") from error
+    return options
