@@ -19,6 +19,7 @@ from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from garaza.kit.asgi import answering, has_body
 from garaza.kit.blobs.port import StorageUnavailableError
 from garaza.kit.database import DatabaseUnavailableError, trouble_of
 from garaza.kit.traffic import route_of
@@ -199,11 +200,11 @@ class UnexpectedErrors:
         return self._answer(scope, receive, send)
 
     async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
-        started = exchanged = False
+        answer, send = answering(scope, send)
+        exchanged = False
 
-        async def noting_send(message: Message) -> None:
-            nonlocal started, exchanged
-            started = True
+        async def exchanging_send(message: Message) -> None:
+            nonlocal exchanged
             if message["type"] == "http.response.start" and message["status"] == _TOO_LARGE and _is_plain(message):
                 exchanged = True
                 await _body_too_large()(scope, receive, send)
@@ -211,16 +212,17 @@ class UnexpectedErrors:
                 await send(message)
 
         try:
-            await self._app(scope, receive, noting_send)
+            # What has no body can't be too large.
+            await self._app(scope, receive, exchanging_send if has_body(scope) else send)
         except Exception:
             request_id = scope.get("state", {}).get("request_id")
             logger.exception("%s %s failed, request %s", scope["method"], route_of(scope), request_id)
-            if started:
+            if answer.status:
                 # A whole answer can't be had any more. Raising on makes the server cut the connection, so that the
                 # client doesn't take the part for the whole.
                 raise
-            answer = problem(500, "internal_error", "Something went wrong here. It was logged; please try again.")
-            await answer(scope, receive, send)
+            apology = problem(500, "internal_error", "Something went wrong here. It was logged; please try again.")
+            await apology(scope, receive, send)
 
 
 _TOO_LARGE = http.HTTPStatus.REQUEST_ENTITY_TOO_LARGE

@@ -15,6 +15,7 @@ from starlette.testclient import TestClient, WebSocketDenialResponse
 from starlette.types import Scope
 from starlette.websockets import WebSocket
 
+from garaza.kit.asgi import AnswerHeaders
 from garaza.kit.limiting.middleware import Policy, RateLimits
 from garaza.kit.limiting.rates import Limit, MemoryRates, Rates, Verdict
 from tests.clock import SettableClock
@@ -41,7 +42,7 @@ def client(clock: SettableClock, refused: Counter[str]) -> TestClient:
     routes: list[Any] = [Route(path, _hello) for path in ("/few", "/many", "/free")]
     app = Starlette(routes=[*routes, WebSocketRoute("/ws", _socket)])
     rates = Rates(MemoryRates(clock=clock))
-    return TestClient(RateLimits(app, rates, choose, refuse, refused))
+    return TestClient(AnswerHeaders(RateLimits(app, rates, choose, refuse, refused)))
 
 
 def test_each_answer_says_the_limit_and_what_is_left() -> None:

@@ -8,10 +8,13 @@ What a client sends under this name means nothing here, and the proxy's location
 
 from __future__ import annotations
 
+from collections.abc import Awaitable
 from pathlib import Path
 from urllib.parse import quote
 
 from starlette.types import ASGIApp, Receive, Scope, Send
+
+from garaza.kit.asgi import headers_of
 
 KEY = "garaza.accelerated"
 HEADER = b"x-accel-redirect"
@@ -30,12 +33,12 @@ class Acceleration:
         self._root = root
         self._prefix = prefix
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
         """See the class."""
         # nginx makes a tag of its own for conditions: those that it would take for unmet are answered from here.
-        if scope["type"] == "http" and not any(name in _NOT_FOR_PROXIES for name, _ in scope["headers"]):
+        if scope["type"] == "http" and _NOT_FOR_PROXIES.isdisjoint(headers_of(scope)):
             scope[KEY] = self
-        await self._app(scope, receive, send)
+        return self._app(scope, receive, send)
 
     def address(self, path: Path) -> str | None:
         """What the proxy knows a file by; None: it doesn't."""

@@ -19,6 +19,7 @@ from functools import lru_cache
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from garaza.kit.asgi import headers_of, lines_of, nothing
 from garaza.kit.content_codings import CODINGS, choose, plain_tags, with_suffix
 from garaza.kit.encoders import Encoder, Levels, Packer, compress, make_encoder
 
@@ -49,6 +50,7 @@ _TYPES = frozenset(
 _TYPE_ENDINGS = ("+json", "+xml", "+yaml")
 _LIVE_TYPES = frozenset({"text/event-stream", "application/x-ndjson", "application/jsonl", "application/json-seq"})
 """Each part is a message that somebody waits for, and so is the answer's head."""
+_CONDITIONS = frozenset({b"if-match", b"if-none-match"})
 _NEVER_STATUS = frozenset({204, 205, 206})
 
 _LOOKED_AT = frozenset(
@@ -65,7 +67,7 @@ _LOOKED_AT = frozenset(
     }
 )
 # What says something of the very bytes that the route sends, or that they are encoded already.
-_LEFT_ALONE = (b"content-encoding", b"content-range", b"content-digest", b"repr-digest", b"digest", b"content-md5")
+_LEFT_ALONE = _LOOKED_AT - {b"cache-control", b"content-length", b"content-type"}
 _Headers = list[tuple[bytes, bytes]]
 
 
@@ -100,17 +102,13 @@ class Compression:
         """See the module."""
         if scope["type"] != "http" or (self._never is not None and self._never(scope["path"])):
             return self._app(scope, receive, send)
-        accepted, conditional, signed = None, False, False
-        for name, value in scope["headers"]:
-            if name == b"accept-encoding":
-                accepted = value if accepted is None else accepted + b", " + value
-            elif name in {b"if-none-match", b"if-match"}:
-                conditional = True
-            elif name == b"signature-input":
-                signed = signed or b'"if-' in value
+        lines = lines_of(scope, b"accept-encoding")
+        accepted = b", ".join(lines) if lines else None
         answer = _Answer(self, send, accepted, head=scope["method"] == "HEAD")
         # A signature holds for the condition as it was sent. The client is sent the answer anew, which is right too.
-        if conditional and not signed:
+        if not _CONDITIONS.isdisjoint(headers_of(scope)) and not any(
+            b'"if-' in value for value in lines_of(scope, b"signature-input")
+        ):
             scope["headers"], answer.tags = _plain_conditions(scope, choose(accepted).coding)
         return self._app(scope, receive, answer.send)
 
@@ -153,18 +151,20 @@ class _Answer:
         self._known_bytes: int | None = None
         self._smallest = 0
 
-    async def send(self, message: Message) -> None:
+    def send(self, message: Message) -> Awaitable[None]:
         """Instead of the server's."""
         if self._passing:
-            await self._send(message)
-        elif message["type"] == "http.response.start":
-            await self._begin(message)
-        elif message["type"] == "http.response.body":
-            await self._body(message)
-        else:
-            # An extension: hints that come before the answer, or a file that the server itself is to send.
-            await self._pass()
-            await self._send(message)
+            return self._send(message)
+        if message["type"] == "http.response.start":
+            return self._begin(message)
+        if message["type"] == "http.response.body":
+            return self._body(message)
+        return self._extend(message)
+
+    async def _extend(self, message: Message) -> None:
+        # An extension: hints that come before the answer, or a file that the server itself is to send.
+        await self._pass()
+        await self._send(message)
 
     async def _pass(self) -> None:
         """Leave the answer as it is, if it has begun."""
@@ -172,49 +172,48 @@ class _Answer:
             self._passing = True
             await self._send(self._start)
 
-    async def _begin(self, message: Message) -> None:
+    def _begin(self, message: Message) -> Awaitable[None]:
         status = message["status"]
         if status == 304:
             self._passing = True
             _name_kept(message, self.tags)
-            await self._send(message)
-            return
+            return self._send(message)
         found = {name: value for name, value in message["headers"] if name in _LOOKED_AT}
         kind = _kind(found.get(b"content-type", b""))
         if (
             kind is None
             or status in _NEVER_STATUS
             or b"no-transform" in found.get(b"cache-control", b"").lower()
-            or any(name in found for name in _LEFT_ALONE)
+            or not _LEFT_ALONE.isdisjoint(found)
         ):
             self._passing = True
-            await self._send(message)
-            return
+            return self._send(message)
         message["headers"] = _with_vary(message["headers"])
         length = found.get(b"content-length", b"")
         self._known_bytes = int(length) if length.isdigit() else None
         live = kind == "live" and self._known_bytes is None
         coding, identity = choose(self._accepted, _LIVE_CODINGS if live else CODINGS)
-        if coding is None:
-            self._passing = True
-            await self._send(message)
-            return
-        self._start, self._coding = message, coding
         self._smallest = self._kit.minimum_bytes if identity else 1
+        if coding is None or (self._known_bytes is not None and self._known_bytes < self._smallest):
+            self._passing = True
+            return self._send(message)
+        self._start, self._coding = message, coding
         self._flush = self._known_bytes is None
         if self._head:
-            await self._begin_head()
-        elif live:
-            # It may be long until the first message, and the client wants to know that it is connected.
-            await self._send_start(message)
-            self._encoder = make_encoder(coding, self._kit.levels, live=True)
-        elif self._known_bytes is not None and self._known_bytes < self._smallest:
-            await self._pass()
+            return self._begin_head()
+        if live:
+            return self._begin_live(message, coding)
+        return nothing()
+
+    async def _begin_live(self, start: Message, coding: str) -> None:
+        # It may be long until the first message, and the client wants to know that it is connected.
+        await self._send_start(start)
+        self._encoder = make_encoder(coding, self._kit.levels, live=True)
 
     async def _begin_head(self) -> None:
         """Say what a GET would, as far as that can be known without a body."""
         assert self._start is not None
-        if self._known_bytes is None or self._known_bytes < self._smallest:
+        if self._known_bytes is None:
             await self._pass()
             return
         await self._send_start(self._start)

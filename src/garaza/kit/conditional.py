@@ -17,6 +17,8 @@ from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from garaza.kit.asgi import lines_of, nothing
+
 PRIVATE = "private, no-cache"
 """For what one client may keep, and has to ask about each time."""
 MAX_HASHED_BYTES = 1 << 20
@@ -153,20 +155,19 @@ class EntityTags:
             return self._app(scope, receive, send)
         start: Message | None = None
 
-        async def tagging_send(message: Message) -> None:
+        def tagging_send(message: Message) -> Awaitable[None]:
             nonlocal start
             if message["type"] == "http.response.start":
                 if message["status"] == 200 and self._prepare(message):
                     start = message
-                    return
+                    return nothing()
             elif start is not None:
                 begun, start = start, None
                 if message["type"] == "http.response.body" and not message.get("more_body", False):
-                    await _send_whole(scope, begun, message, send)
-                    return
+                    return _send_whole(scope, begun, message, send)
                 # A stream: whoever began it doesn't know yet what it will be.
-                await send(begun)
-            await send(message)
+                return _send_both(begun, message, send)
+            return send(message)
 
         return self._app(scope, receive, tagging_send)
 
@@ -184,6 +185,11 @@ class EntityTags:
 _LOOKED_AT = frozenset({b"content-type", b"content-length", b"cache-control"})
 _OF_304 = frozenset({b"cache-control", b"content-location", b"date", b"etag", b"expires", b"link", b"vary"})
 """What a 304 says (15.4.5), and Link, as a list that hasn't changed goes on where it did."""
+
+
+async def _send_both(start: Message, body: Message, send: Send) -> None:
+    await send(start)
+    await send(body)
 
 
 async def _send_whole(scope: Scope, start: Message, body: Message, send: Send) -> None:
@@ -212,7 +218,7 @@ def _tag_of_body(body: bytes) -> bytes:
 
 def _has(scope: Scope, tag: bytes) -> bool:
     """Whether the client has what goes by this tag."""
-    asked = [value for name, value in scope["headers"] if name == b"if-none-match"]
+    asked = lines_of(scope, b"if-none-match")
     return bool(asked) and named(b", ".join(asked).decode("latin-1"), [tag.decode("latin-1")]) is not None
 
 

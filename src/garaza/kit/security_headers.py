@@ -70,18 +70,14 @@ class SecurityHeaders:
         """See the class."""
         if scope["type"] != "http":
             return self._app(scope, receive, send)
-        return self._answer(scope, receive, send)
-
-    async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
 
         def add(status: int, headers: HeaderLines) -> None:
             # A 304 is no content: what was said with that still holds, and what isn't sent costs nothing.
             if status != _NOT_MODIFIED:
-                said = {name.lower() for name, _ in headers}
-                wanted = self._wanted(scope)
-                headers += wanted if said.isdisjoint(_NAMES) else [line for line in wanted if line[0] not in said]
+                said, wanted = dict(headers), self._wanted(scope)
+                headers += wanted if _NAMES.isdisjoint(said) else [line for line in wanted if line[0] not in said]
 
-        await self._app(scope, receive, adding_headers(scope, send, add))
+        return self._app(scope, receive, adding_headers(scope, send, add))
 
     def _wanted(self, scope: Scope) -> list[tuple[bytes, bytes]]:
         if scope.get("scheme") != "https":

@@ -9,6 +9,8 @@ from collections.abc import Awaitable, Callable
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from garaza.kit.asgi import has_body, nothing
+
 logger = logging.getLogger(__name__)
 
 Choose = Callable[[Scope], float | None]
@@ -59,7 +61,7 @@ class Timeouts:
         return self._within(seconds, scope, receive, send)
 
     async def _within(self, seconds: float, scope: Scope, receive: Receive, send: Send) -> None:
-        watched = _Watched(receive, send, seconds, self._body_idle_seconds, coming=_has_body(scope))
+        watched = _Watched(receive, send, seconds, self._body_idle_seconds, coming=has_body(scope))
         deadline = watched.deadline
         try:
             await self._app(scope, watched.receive if watched.coming else receive, watched.send)
@@ -143,18 +145,20 @@ class _Watched:
         self.waits_for_body = False
         """When time is up: whose fault it is."""
 
-    async def send(self, message: Message) -> None:
+    def send(self, message: Message) -> Awaitable[None]:
         if self.deadline.expired:
             # From whoever was cancelled, and tidies up: it is too late for it.
-            return
+            return nothing()
         self.started = True
-        if message["type"] != "http.response.body":
-            await self._send(message)
-            return
-        self.deadline.put_off(None)
+        if message["type"] == "http.response.body":
+            self.deadline.put_off(None)
+            if message.get("more_body", False):
+                return self._send_part(message)
+        return self._send(message)
+
+    async def _send_part(self, message: Message) -> None:
         await self._send(message)
-        if message.get("more_body", False):
-            self.deadline.put_off(self._seconds)
+        self.deadline.put_off(self._seconds)
 
     async def receive(self) -> Message:
         # Later on it is only waited for the client to go.
@@ -172,10 +176,3 @@ class _Watched:
         self.waits_for_body = False
         self.coming = bool(message.get("more_body", False))
         return message
-
-
-def _has_body(scope: Scope) -> bool:
-    for name, value in scope["headers"]:
-        if name == b"transfer-encoding" or (name == b"content-length" and value != b"0"):
-            return True
-    return False

@@ -9,6 +9,7 @@ from typing import Any, Protocol
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from garaza.kit.asgi import HeaderLines, answering
 from garaza.kit.current_request import CurrentRequest, current_request
 from garaza.kit.traffic import Traffic, route_of
 
@@ -87,27 +88,27 @@ class Watching:
                 request.received += len(body)
             return message
 
-        async def noting_send(message: Message) -> None:
-            kind = message["type"]
-            if kind == "http.response.body":
-                request.sent += len(message.get("body", b""))
-            elif kind == "http.response.start":
-                request.answered = clock()
-                request.status = message["status"]
-                self._add_headers(scope["path"], message, request)
-            await send(message)
+        def begun(status: int, headers: HeaderLines) -> None:
+            request.answered = clock()
+            request.status = status
+            if status != _NOT_MODIFIED:
+                # Caches would keep it with what they have, as if that had taken so long.
+                self._add_times(scope["path"], headers, request)
 
+        answer, send = answering(scope, send)
+        answer.add(begun)
         token: Token[CurrentRequest | None] = current_request.set(request)
         span = self._spans.begin(scope, request) if self._spans is not None else None
         self._traffic.in_flight += 1
         failure: BaseException | None = None
         try:
-            await self._app(scope, noting_receive, noting_send)
+            await self._app(scope, noting_receive, send)
         except BaseException as error:
             failure = error
             raise
         finally:
             self._traffic.in_flight -= 1
+            request.sent = answer.bytes
             if not request.status:
                 request.status = _FAILED if isinstance(failure, Exception) else CLIENT_GONE
             route = route_of(scope)
@@ -117,26 +118,23 @@ class Watching:
                 self._spans.end(span, scope, route, request, failure)
             current_request.reset(token)
 
-    def _add_headers(self, path: str, message: Message, request: CurrentRequest) -> None:
-        if request.status == _NOT_MODIFIED:
-            # Caches would keep it with what they have, as if that had taken so long.
-            return
+    def _add_times(self, path: str, headers: HeaderLines, request: CurrentRequest) -> None:
         total = request.answered - request.began
-        headers = [*message.get("headers", ()), (b"x-process-time", b"%.6f" % total)]
-        if self._server_timing:
-            if path.startswith(self._private):
-                timing = b"total;dur=%.1f" % (1000 * total)
-            else:
-                named = request.parts or {}
-                rest = max(0.0, total - request.database - request.cache - request.waited - sum(named.values()))
-                parts = (1000 * request.database, 1000 * rest, 1000 * total)
-                timing = b"db;dur=%.1f, compute;dur=%.1f, total;dur=%.1f" % parts
-                for name, seconds in named.items():
-                    timing = b"%s;dur=%.1f, %s" % (name.encode(), 1000 * seconds, timing)
-                if request.cache:
-                    timing = b"cache;dur=%.1f, %s" % (1000 * request.cache, timing)
-            headers.append((b"server-timing", timing))
-        message["headers"] = headers
+        headers.append((b"x-process-time", b"%.6f" % total))
+        if not self._server_timing:
+            return
+        if path.startswith(self._private):
+            timing = b"total;dur=%.1f" % (1000 * total)
+        else:
+            named = request.parts or {}
+            rest = max(0.0, total - request.database - request.cache - request.waited - sum(named.values()))
+            parts = (1000 * request.database, 1000 * rest, 1000 * total)
+            timing = b"db;dur=%.1f, compute;dur=%.1f, total;dur=%.1f" % parts
+            for name, seconds in named.items():
+                timing = b"%s;dur=%.1f, %s" % (name.encode(), 1000 * seconds, timing)
+            if request.cache:
+                timing = b"cache;dur=%.1f, %s" % (1000 * request.cache, timing)
+        headers.append((b"server-timing", timing))
 
     async def _socket(self, scope: Scope, receive: Receive, send: Send) -> None:
         request = CurrentRequest(scope.get("state", {}).get("request_id"))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import lru_cache
 
 from starlette.types import Scope
 
@@ -124,6 +125,7 @@ TABLE: tuple[tuple[str, str, Call], ...] = (
 )
 
 _Row = tuple[frozenset[str], re.Pattern[str], Call]
+_REMEMBERED_LETTERS = 200
 _SCOPE_KEY = "garaza.call"
 
 
@@ -148,10 +150,18 @@ _ROWS = _rows_by_head()
 
 def find_call(method: str, path: str) -> Call:
     """What a call counts as. WebSockets have the method WEBSOCKET."""
+    return _find_remembered(method, path) if len(path) <= _REMEMBERED_LETTERS else _find(method, path)
+
+
+def _find(method: str, path: str) -> Call:
     for methods, pattern, call in _ROWS.get(_head(path), ()):
         if (method in methods or _ALL in methods) and pattern.fullmatch(path):
             return call
     return _GENERAL
+
+
+# What is asked for is mostly asked for again.
+_find_remembered = lru_cache(maxsize=1024)(_find)
 
 
 def call_of(scope: Scope) -> Call:

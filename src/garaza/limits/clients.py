@@ -5,6 +5,7 @@ from __future__ import annotations
 from starlette.types import Scope
 
 from garaza.accounts.tokens import AccessTokens, InvalidTokenError
+from garaza.kit.asgi import lines_of
 from garaza.kit.client_address import digest_of
 
 
@@ -18,9 +19,8 @@ class Clients:
 
     def account_or_address(self, scope: Scope) -> str:
         """A name for the account whose token was sent, else for the address."""
-        for name, value in scope["headers"]:
-            if name == b"authorization":
-                return self._account(value) or self.address(scope)
+        for value in lines_of(scope, b"authorization"):
+            return self._account(value) or self.address(scope)
         return self.address(scope)
 
     @staticmethod

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 from collections import OrderedDict
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Mapping
 from functools import lru_cache
 from pathlib import PurePosixPath
 
@@ -22,6 +22,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from garaza.accounts.dependencies import token_of
 from garaza.accounts.principal import Principal
 from garaza.accounts.service import AccountService
+from garaza.kit.asgi import headers_of
 from garaza.kit.conditional import TaggedJson
 from garaza.kit.content_codings import choose
 from garaza.kit.stored_files import unchanged_headers
@@ -50,7 +51,7 @@ _UNUSUAL = frozenset(
 _VARY = (b"vary", b"Accept-Encoding")
 
 _path_of = lru_cache(maxsize=256)(PurePosixPath)
-_Headers = dict[bytes, bytes]
+_Headers = Mapping[bytes, bytes]
 
 
 class AnswersAtOnce:
@@ -99,7 +100,7 @@ class AnswersAtOnce:
             find = self._asset
         else:
             return None
-        headers = dict(scope["headers"])
+        headers = headers_of(scope)
         # Of several lines of one name it is the routes that know which one counts.
         if len(headers) != len(scope["headers"]) or not _UNUSUAL.isdisjoint(headers) or scope.get("root_path"):
             return None

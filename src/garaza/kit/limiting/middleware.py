@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 
 from starlette.status import WS_1013_TRY_AGAIN_LATER
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -18,7 +18,7 @@ _NOT_MODIFIED = 304
 class Policy:
     """A limit with a name, which clients are told."""
 
-    __slots__ = ("header", "limit", "name", "quoted", "together")
+    __slots__ = ("_state", "header", "limit", "name", "together")
 
     def __init__(self, name: str, limit: Limit, *, together: bool = True) -> None:
         """
@@ -29,13 +29,13 @@ class Policy:
         self.together = together
         self.name = name
         self.limit = limit
-        self.quoted = f'"{name}"'
-        self.header = (b"ratelimit-policy", f"{self.quoted};q={limit.requests};w={math.ceil(limit.seconds)}".encode())
+        quoted = f'"{name}"'
+        self.header = (b"ratelimit-policy", f"{quoted};q={limit.requests};w={math.ceil(limit.seconds)}".encode())
+        self._state = f"{quoted};r=%d;t=%d".encode()
 
     def state(self, verdict: Verdict) -> tuple[bytes, bytes]:
         """The header that says how much is left, and when all of it is back."""
-        value = f"{self.quoted};r={verdict.remaining};t={math.ceil(verdict.reset_seconds)}"
-        return b"ratelimit", value.encode("ascii")
+        return b"ratelimit", self._state % (verdict.remaining, math.ceil(verdict.reset_seconds))
 
 
 Choose = Callable[[Scope], tuple[Policy, str] | None]
@@ -55,15 +55,24 @@ class RateLimits:
         self._refuse = refuse
         self._refused = refused
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
+        """See the class."""
         chosen = None if scope["type"] == "lifespan" else self._choose(scope)
         if chosen is None:
-            await self._app(scope, receive, send)
-            return
+            return self._app(scope, receive, send)
         policy, who = chosen
         # With the name: what is counted for one policy means nothing to another.
-        verdict = await self._rates.hit(f"{policy.name}:{who}", policy.limit, together=policy.together)
+        key = f"{policy.name}:{who}"
+        verdict = self._rates.hit_at_once(key, policy.limit, together=policy.together)
+        if verdict is None:
+            return self._ask(policy, key, scope, receive, send)
+        return self._answer(policy, verdict, scope, receive, send)
 
+    async def _ask(self, policy: Policy, key: str, scope: Scope, receive: Receive, send: Send) -> None:
+        verdict = await self._rates.hit(key, policy.limit, together=policy.together)
+        await self._answer(policy, verdict, scope, receive, send)
+
+    def _answer(self, policy: Policy, verdict: Verdict, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
         def add(status: int, headers: HeaderLines) -> None:
             # What is left is told always; what there is, not to who asks only whether something has changed.
             if status != _NOT_MODIFIED:
@@ -71,10 +80,8 @@ class RateLimits:
             headers.append(policy.state(verdict))
 
         if verdict.allowed:
-            await self._app(scope, receive, send if scope["type"] == "websocket" else adding_headers(scope, send, add))
-            return
+            return self._app(scope, receive, send if scope["type"] == "websocket" else adding_headers(scope, send, add))
         self._refused[policy.name] += 1
         if scope["type"] == "websocket" and "websocket.http.response" not in scope.get("extensions", {}):
-            await send({"type": "websocket.close", "code": WS_1013_TRY_AGAIN_LATER})
-            return
-        await self._refuse(policy, verdict)(scope, receive, adding_headers(scope, send, add))
+            return send({"type": "websocket.close", "code": WS_1013_TRY_AGAIN_LATER})
+        return self._refuse(policy, verdict)(scope, receive, adding_headers(scope, send, add))

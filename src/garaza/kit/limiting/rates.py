@@ -133,9 +133,16 @@ class Rates:
 
     async def hit(self, key: str, limit: Limit, *, together: bool = True) -> Verdict:
         """Count a request, unless it is refused. Not `together`: in memory, where it costs next to nothing."""
-        if together and self._shared is not None:
+        found = self.hit_at_once(key, limit, together=together)
+        if found is not None:
+            return found
+        if self._shared is not None:
             now = "" if self._clock is None else int(self._clock() * _MICRO)
             answer = await self._shared.run(_HIT, [self._prefix + key], [limit.window_us, limit.step_us, now])
             if answer is not None:
                 return _verdict(limit, int(answer[1]), allowed=bool(answer[0]))
         return self._memory.hit(key, limit)
+
+    def hit_at_once(self, key: str, limit: Limit, *, together: bool = True) -> Verdict | None:
+        """The same, where nobody has to be waited for; None: nothing was counted."""
+        return None if together and self._shared is not None else self._memory.hit(key, limit)
