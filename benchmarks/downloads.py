@@ -22,13 +22,12 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from benchmarks.finished_scan import add_finished_scan, write_room
-from benchmarks.processes import Process, garaza_service, plain_service
+from benchmarks.processes import Process, garaza_service, plain_service, until_idle
 from benchmarks.report import Facts, Promise, Report, Row
 
 _FILE = "model.glb"
 _BY_SERVICE, _BY_PROXY = 0.7, 0.12
 _BUFFER = bytearray(1 << 20)
-_PATIENCE_SECONDS, _QUIET_SECONDS, _NEARLY_NOTHING = 40, 3, 0.02
 _GB = 1e9
 
 
@@ -46,7 +45,7 @@ def run(*, quick: bool, place: Path) -> Report:
     with plain_service("benchmarks.conditional_requests:plain_files", model.parent, place / "log") as service:
         costs["FileResponse"] = _cost(_at(service), f"/files/{_FILE}", size, times, [service])
     with garaza_service(place / "data", place / "log") as service:
-        _until_idle(service)
+        until_idle(service)
         costs["garaza serve"] = _cost(_at(service), url, size, times, [service])
     if find_program() is not None:
         with ExitStack() as running:
@@ -58,7 +57,7 @@ def run(*, quick: bool, place: Path) -> Report:
             master = int((place / "nginx.pid").read_text(encoding="ascii"))
             senders: list[Process] = [_Known(pid) for pid in _family(master)]
             to_nginx = functools.partial(socket.create_connection, ("127.0.0.1", port))
-            _until_idle(service)
+            until_idle(service)
             before = service.cpu_seconds()
             costs["of it, nginx"] = _cost(to_nginx, url, size, times, senders)
             # With the one that doesn't count there.
@@ -81,16 +80,6 @@ def run(*, quick: bool, place: Path) -> Report:
         facts=[Facts("CPU seconds a gigabyte", ["", "s/GB"], [[n, f"{cost:.2f}"] for n, cost in costs.items()])],
         notes=[] if proxied is not None else ["There is no nginx here."],
     )
-
-
-def _until_idle(service: Process) -> None:
-    """What it does by itself after its start would count as what it was asked for."""
-    end = time.monotonic() + _PATIENCE_SECONDS
-    quiet = 0
-    while quiet < _QUIET_SECONDS and time.monotonic() < end:
-        before = service.cpu_seconds()
-        time.sleep(1)
-        quiet = quiet + 1 if service.cpu_seconds() - before <= _NEARLY_NOTHING else 0
 
 
 def _sendfile_cost(path: Path, size: int, times: int) -> float:

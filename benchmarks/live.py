@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from benchmarks.listeners import Crowd
-from benchmarks.processes import Process, garaza_service, plain_service
+from benchmarks.processes import Process, garaza_service, plain_service, until_idle
 from benchmarks.report import Facts, Promise, Report, Row, percentile
 from garaza.cli.descriptors import raise_limit
 from garaza.jobs.claims import Claim
@@ -85,6 +85,7 @@ def _echo(place: Path, count: int) -> tuple[float, float]:
 
 def _idle(process: Process, path: str, count: int) -> tuple[float, float, float]:
     """Bytes of each, µs to open one, and µs of a ping."""
+    until_idle(process)
     # What the first ones need, all need once.
     with Crowd(process.address, path, count // 10):
         time.sleep(_SETTLE_SECONDS)

@@ -15,6 +15,7 @@ import socket
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -26,6 +27,7 @@ ROOT = Path(__file__).resolve().parent.parent
 PATIENCE_SECONDS = 120
 """For what must happen; a benchmark that waits so long has found a bug."""
 _POLL_SECONDS = 0.02
+_START_SECONDS, _QUIET_SECONDS, _NEARLY_NOTHING = 40, 3, 0.02
 
 
 class Process:
@@ -129,6 +131,18 @@ def garaza_service(data_dir: Path, log: Path, **environment: str) -> Iterator[Pr
     settings = {"GARAZA_JOBS__EMBEDDED_WORKER": "false", **_GENEROUS, **environment}
     with child(command, log, **settings) as process:
         yield _listening(process, log)
+
+
+def until_idle(service: Process) -> None:
+    """Wait for what it does by itself after its start, the search index above all, which would count as the cost of
+    what it is asked for.
+    """
+    end = time.monotonic() + _START_SECONDS
+    quiet = 0
+    while quiet < _QUIET_SECONDS and time.monotonic() < end:
+        before = service.cpu_seconds()
+        time.sleep(1)
+        quiet = quiet + 1 if service.cpu_seconds() - before <= _NEARLY_NOTHING else 0
 
 
 @contextmanager
