@@ -58,12 +58,25 @@ def compare(half: Half, place: Path) -> Report:
                 ],
             ),
             Facts(
+                "How much more garaza's NDCG@10 is by class (95 % interval, by bootstrap over its questions)",
+                ["class", "questions", "than of", "mean", "from", "to", "behind beyond noise"],
+                [
+                    [sort, str(len(numbers)), other, *_difference(numbers, marks, other)]
+                    for sort, numbers in _classes(questions).items()
+                    for other in (MEANING, WORDS)
+                ],
+            ),
+            Facts(
                 "How much more garaza's NDCG@10 is (95 % interval, by bootstrap over questions)",
                 ["than of", "mean", "from", "to"],
                 [[other, *(f"{value:+.3f}" for value in found)] for other, found in differences.items()],
             ),
         ],
-        notes=["Questions, products and judgements are our own: good for comparing, not for promises about others'."],
+        notes=[
+            "A class is behind where the whole of an interval is below 0; few questions make wide ones. With so many "
+            "classes, one in forty such intervals lies below 0 by chance.",
+            "Questions, products and judgements are our own: good for comparing, not for promises about others'.",
+        ],
     )
 
 
@@ -104,6 +117,13 @@ def _by_class(sort: str, numbers: Sequence[int], marks: Mapping[str, Marks]) -> 
         str(len(numbers)),
         *(f"{_mean([one.ndcg[number] for number in numbers]):.3f}" for one in marks.values()),
     ]
+
+
+def _difference(numbers: Sequence[int], marks: Mapping[str, Marks], other: str) -> list[str]:
+    """Of the same questions, ours less theirs; and whether that is surely less than nothing."""
+    ours, theirs = marks[OURS].ndcg, marks[other].ndcg
+    found = interval([ours[number] - theirs[number] for number in numbers])
+    return [*(f"{value:+.3f}" for value in found), "yes" if found[2] < 0 else "no"]
 
 
 def _mean(values: Sequence[float]) -> float:
