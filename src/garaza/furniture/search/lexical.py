@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import chain
 
 import numpy as np
 
 from garaza.furniture.search.postings import Floats, Postings
 from garaza.furniture.search.snapshot import Snapshot
-from garaza.furniture.search.terms import STOP_WORDS, grams_of, terms_of, words_of
+from garaza.furniture.search.terms import STOP_WORDS, grams_of, stem, terms_of, words_of
 
 MAX_TERMS = 32
 MAX_GRAMS = 96
@@ -52,6 +53,18 @@ def coverage(snapshot: Snapshot, words: Sequence[str]) -> Floats:
     places = _rarest(snapshot.grams, grams, MAX_GRAMS)
     counts = np.bincount(snapshot.grams.rows_of(places), minlength=len(snapshot))
     return counts.astype(np.float32) / np.float32(max(1, min(len(grams), MAX_GRAMS)))
+
+
+def called(snapshot: Snapshot, words: Sequence[str]) -> np.ndarray[tuple[int], np.dtype[np.intp]]:
+    """Rows whose titles, or what else groups of letters are kept of, have all of these words or their plurals."""
+    # Without the last group, which has the end of the word.
+    begun = [grams[:-1] or grams for grams in (grams_of(stem(word)) for word in words)]
+    grams = list(dict.fromkeys(chain.from_iterable(begun)))
+    places = snapshot.grams.find(grams)
+    if len(places) < len(grams):
+        return np.zeros(0, np.intp)
+    counts = np.bincount(snapshot.grams.rows_of(places), minlength=len(snapshot))
+    return np.flatnonzero(counts == len(grams))
 
 
 def has_any(snapshot: Snapshot, terms: Sequence[str]) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:

@@ -59,15 +59,16 @@ def fused(
     """
     total = weights.words + weights.grams
     sums = weights.words * fit.words + weights.grams * fit.grams
-    if dense is not None:
-        total += weights.dense
-        sums += weights.dense * np.clip(dense, 0, 1)
     if preferred is not None:
         total += weights.preferred
         sums += weights.preferred * preferred
     if kind is not None:
+        # A cabinet of walnut is no answer to "walnut desk", however much it is of walnut.
+        sums = np.where(kind, sums + weights.kind, weights.other_kind * sums)
         total += weights.kind
-        sums += weights.kind * kind
+    if dense is not None:
+        total += weights.dense
+        sums += weights.dense * np.clip(dense, 0, 1)
     return np.asarray(np.clip(sums / total, 0, 1), np.float32)
 
 

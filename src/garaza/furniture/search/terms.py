@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 
 GRAM = 4
 _WORD = re.compile(r"[^\W_]+")
+_BESIDE = re.compile(r"[&,/+]|\band\b|\bor\b")
 _LONGEST_WORD = 40
 """Letters of a word that count: longer ones are no words."""
 
@@ -117,9 +118,10 @@ class Named:
 
 
 def heads_of(categories: Iterable[str]) -> Mapping[str, list[Named]]:
-    """Categories by the stem of their last word: what they are, in English."""
+    """Categories by the stem of their last word: what they are, in English. "Sofas & Couches" are both."""
     heads: dict[str, list[Named]] = {}
     for key in categories:
-        if words := words_of(key):
-            heads.setdefault(stem(words[-1]), []).append(Named(key, frozenset(map(stem, words)), len(words)))
+        for part in _BESIDE.split(key):
+            if words := words_of(part):
+                heads.setdefault(stem(words[-1]), []).append(Named(key, frozenset(map(stem, words)), len(words)))
     return heads

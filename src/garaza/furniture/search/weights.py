@@ -35,8 +35,10 @@ class Weights:
     """Groups of letters of the text that the product has: for misspelled words and parts of words."""
     preferred: float = 0.05
     """Colours, materials and brands that are named, where some are."""
-    kind: float = 0.2
+    kind: float = 0.3
     """The kind of thing that is named, where one is: see `kinds`."""
+    other_kind: float = 0.8
+    """What remains of words, letters and preferences of a thing of another kind than the one that is named."""
     absent: float = 0.5
     """What remains of the similarity of something with what it is to be without."""
     same_country: float = 1.2
