@@ -54,5 +54,8 @@ class ExactIndex:
         found: NDArray[np.float32] = self._matrix[np.asarray(ids, np.int64) - 1] @ vector
         return found
 
+    def local(self) -> None:
+        """See the port."""
+
     async def close(self) -> None:
         """See the port."""

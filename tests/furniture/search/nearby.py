@@ -88,6 +88,9 @@ class ExactIndex:
         points = self._points
         return np.array([points[one].vector @ vector if one in points else np.nan for one in ids], np.float32)
 
+    def local(self) -> None:
+        return None
+
     async def close(self) -> None:
         pass
 

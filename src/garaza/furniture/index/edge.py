@@ -8,6 +8,7 @@ import sys
 import threading
 from collections.abc import AsyncIterable, Callable, Collection, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
@@ -17,7 +18,7 @@ from numpy.typing import NDArray
 
 from garaza.furniture.embedding.port import Vectors
 from garaza.furniture.filters import Filters
-from garaza.furniture.index.port import IndexUnavailableError, Nearest, Point
+from garaza.furniture.index.port import IndexUnavailableError, LocalIndex, Nearest, Point
 from garaza.furniture.index.shard import Draft, Ids, Reader, build, ready_of, ready_reader
 from garaza.kit.ids import new_id
 
@@ -90,6 +91,10 @@ class EdgeIndex:
         if not ids:
             return np.empty(0, np.float32)
         return await self._in(self._searching, self._reader().scores, vector, ids)
+
+    def local(self) -> LocalIndex | None:
+        """See the port."""
+        return None if self._served is None else _Local(self._served)
 
     async def close(self) -> None:
         """See the port. A version that is still being prepared is thrown away by the next process."""
@@ -195,6 +200,19 @@ class EdgeIndex:
         if self._closed:
             raise IndexUnavailableError("the index was closed")
         return await asyncio.get_running_loop().run_in_executor(threads, _named, work, given)
+
+
+@dataclass(frozen=True, slots=True)
+class _Local:
+    reader: Reader
+
+    def search(self, vector: Vectors, limit: int, filters: Filters) -> Nearest:
+        """See the port."""
+        return _named(self.reader.search, (vector, limit, filters))
+
+    def scores(self, vector: Vectors, ids: Sequence[int]) -> NDArray[np.float32]:
+        """See the port."""
+        return _named(self.reader.scores, (vector, ids)) if ids else np.empty(0, np.float32)
 
 
 def _named(work: Callable[..., T], given: tuple[object, ...]) -> T:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from garaza.furniture.embedding.port import Vectors
 from garaza.furniture.filters import Filters
 from garaza.furniture.index.pgvector import PgVectorIndex, PgVectorMissingError
-from garaza.furniture.index.port import Nearest, Point, VectorIndex
+from garaza.furniture.index.port import LocalIndex, Nearest, Point, VectorIndex
 
 logger = logging.getLogger(__name__)
 
@@ -48,6 +48,10 @@ class PgVectorOrOther:
     async def scores(self, vector: Vectors, ids: Sequence[int]) -> NDArray[np.float32]:
         """See the port."""
         return await (await self._index()).scores(vector, ids)
+
+    def local(self) -> LocalIndex | None:
+        """See the port."""
+        return None if self._chosen is None else self._chosen.local()
 
     async def close(self) -> None:
         """See the port."""

@@ -21,7 +21,7 @@ from garaza.furniture.embedding.port import Vectors
 from garaza.furniture.filters import Filters
 from garaza.furniture.index.conditions import Among, Condition, Is, Within, Without, conditions
 from garaza.furniture.index.linking import CANDIDATES
-from garaza.furniture.index.port import IndexUnavailableError, Nearest, Point, vectors_missing
+from garaza.furniture.index.port import IndexUnavailableError, LocalIndex, Nearest, Point, vectors_missing
 from garaza.kit.database import Database, DatabaseUnavailableError, ReadSession, WriteSession, is_outage
 
 MAX_DIMENSIONS = 4000
@@ -203,6 +203,10 @@ class PgVectorIndex:
         async with self._reading() as session:
             found = (await session.execute(text(statement), given)).all()
         return _nearest(found).scores_of(ids)
+
+    def local(self) -> LocalIndex | None:
+        """See the port."""
+        return None
 
     async def close(self) -> None:
         """See the port. The database is somebody else's to close."""

@@ -47,6 +47,16 @@ def vectors_missing(count: int) -> IndexUnavailableError:
     return IndexUnavailableError(f"{count} products have no vectors: import the catalogue again")
 
 
+class LocalIndex(Protocol):
+    """One version, in this process: for whoever is in a thread anyhow, and needn't hand anything over. Blocks."""
+
+    def search(self, vector: Vectors, limit: int, filters: Filters) -> Nearest:
+        """See VectorIndex."""
+
+    def scores(self, vector: Vectors, ids: Sequence[int]) -> NDArray[np.float32]:
+        """See VectorIndex."""
+
+
 class VectorIndex(Protocol):
     """Of one version of the catalogue at a time. No method blocks; all raise IndexUnavailableError.
 
@@ -76,6 +86,9 @@ class VectorIndex(Protocol):
 
     async def scores(self, vector: Vectors, ids: Sequence[int]) -> NDArray[np.float32]:
         """Cosines of some, in their order; NaN for what isn't there."""
+
+    def local(self) -> LocalIndex | None:
+        """What is served, if that is in this process: faster than the two above. None: it has to be waited for."""
 
     async def close(self) -> None:
         """Let go of all that is held."""

@@ -21,7 +21,7 @@ from garaza.furniture.embedding.port import Vectors
 from garaza.furniture.filters import Filters
 from garaza.furniture.index.conditions import FLAGS, LISTS, NUMBERS, WORDS, Among, Is, Within, Without, conditions
 from garaza.furniture.index.linking import BUILD_CANDIDATES, CANDIDATES, LINKS, OVERSAMPLING
-from garaza.furniture.index.port import IndexUnavailableError, Nearest, Point, vectors_missing
+from garaza.furniture.index.port import IndexUnavailableError, LocalIndex, Nearest, Point, vectors_missing
 
 SECONDS = 5
 """That whoever searches waits for an answer."""
@@ -117,6 +117,10 @@ class QdrantIndex:
         only = models.Filter(must=[models.HasIdCondition(has_id=list(given))])
         found = await self._nearest(vector, len(given), only, models.SearchParams(exact=True))
         return found.scores_of(ids)
+
+    def local(self) -> LocalIndex | None:
+        """See the port."""
+        return None
 
     async def close(self) -> None:
         """See the port."""

@@ -7,8 +7,10 @@ threads.
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextvars import copy_context
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -17,17 +19,18 @@ from numpy.typing import NDArray
 
 from garaza.furniture.embedding.port import Encoder, Vectors
 from garaza.furniture.filters import Filters
-from garaza.furniture.index.port import VectorIndex
+from garaza.furniture.index.port import LocalIndex, VectorIndex
 from garaza.furniture.products import TIERS
 from garaza.furniture.search.asked import MAX_DEPTH, MAX_QUERY_LETTERS, Asked
-from garaza.furniture.search.facets import facets_of
+from garaza.furniture.search.facets import Counts, counted, facets_of, named
 from garaza.furniture.search.found import Facet, Found, Hit, Relaxed, Understood
 from garaza.furniture.search.kinds import kind_of
 from garaza.furniture.search.lexical import Fit, fit_of
-from garaza.furniture.search.meaning import DEPTH, Meaning, encode
+from garaza.furniture.search.meaning import DEPTH, Meaning, encode, likely
 from garaza.furniture.search.narrowing import Mask, combined, joined, masks_of
 from garaza.furniture.search.postings import Floats
 from garaza.furniture.search.ranking import (
+    Boosts,
     boosted,
     boosts_of,
     found_by_words,
@@ -48,6 +51,8 @@ _thread = ThreadPoolExecutor(1, "search")
 """One: each step takes less than it would be to hand the interpreter's lock to and fro between several, while the loop
 waits for it, too.
 """
+_HEAD_START_SECONDS = 0.0002
+"""In which the encoder's thread gets the interpreter's lock, to compute without it for as long as the rest takes."""
 _SHORT_LETTERS = 100
 """That are understood within a fraction of a millisecond."""
 _UNSORTED_SHARE = 0.5
@@ -56,11 +61,29 @@ _UNSORTED_SHARE = 0.5
 
 @dataclass(frozen=True, slots=True)
 class _Words:
-    """What is known of all products without a model."""
+    """What is known of all products without a model, whatever the filters."""
 
     fit: Fit
     by_words: Floats
     found: Mask
+    kind: Mask | None
+    """See `kind_of`."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Narrowed:
+    """What the filters leave, as far as it is known without a model."""
+
+    filters: Filters
+    masks: Mapping[str, Mask]
+    mask: Mask
+    """All of these."""
+    any_found: bool
+    """Whether they leave any of what words found."""
+    likely: NDArray[np.intp]
+    """See `meaning.likely`."""
+    counts: Counts | None
+    """Of what words found. None: there are to be no facets."""
 
 
 async def search(
@@ -72,19 +95,25 @@ async def search(
     asking = _Asking(snapshot, asked, weights)
     if not understood.text or not len(snapshot):
         return await _in_thread(asking.browse, understood)
-    words, vector = await asyncio.gather(
-        _in_thread(asking.look_up, understood), encode(None if index is None else encoder, understood.text)
-    )
+    # A task begins when this one waits: when the encoder has been asked.
+    preparing = asyncio.create_task(_in_thread(asking.prepare, understood, index is not None))
+    vector = await encode(None if index is None else encoder, understood.text)
+    words, narrowed = await preparing
     meaning = Meaning(snapshot, index, vector)
-    understood, relaxed = await asking.relaxed(meaning, words, understood)
-    filters = joined(asked.filters, understood.filters)
-    masks = masks_of(snapshot, filters, understood.not_countries)
-    await meaning.find(filters, combined(snapshot, masks), words.by_words)
-    return await _in_thread(asking.rank, words, meaning, understood, filters, masks, relaxed)
+    relaxed: tuple[Relaxed, ...] = ()
+    if understood.constraints and not narrowed.any_found:
+        understood, relaxed = await asking.relaxed(meaning, words, understood)
+        if relaxed:
+            narrowed = await _in_thread(asking.narrow, words, understood)
+    local = None if index is None else index.local()
+    if local is None:
+        await meaning.find(narrowed.filters, narrowed.likely)
+    return await _in_thread(asking.rank, words, meaning, local, understood, narrowed, relaxed)
 
 
 async def _in_thread(work: Callable[..., T], *given: object) -> T:
-    return await asyncio.get_running_loop().run_in_executor(_thread, work, *given)
+    # What a search has spent is noted in its context.
+    return await asyncio.get_running_loop().run_in_executor(_thread, copy_context().run, work, *given)
 
 
 async def _understood(snapshot: Snapshot, asked: Asked, text: str) -> Understood:
@@ -107,11 +136,11 @@ async def similar(
     rows, there = snapshot.find(nearest.ids)
     there &= rows != row
     rows, similarity = rows[there], np.clip(nearest.scores[there], 0, 1).astype(np.float32)
-    scores = boosted(similarity, boosts_of(snapshot, rows, asked, weights), weights)
-    order = order_of(snapshot, rows, scores, "relevance", MAX_DEPTH)
+    boosts = boosts_of(snapshot, rows, asked, weights)
+    order = order_of(snapshot, rows, boosted(similarity, boosts, weights), "relevance", MAX_DEPTH)
     order = order[_different_first(snapshot.families[rows[order]], snapshot.families[row])]
     asking = _Asking(snapshot, asked, weights)
-    return asking.page(Understood(text=""), rows, similarity, order, semantic=True)
+    return asking.page(Understood(text=""), rows, similarity, boosts, order, semantic=True)
 
 
 def _different_first(families: NDArray[np.uint64], own: np.uint64) -> NDArray[np.intp]:
@@ -130,10 +159,27 @@ class _Asking:
     asked: Asked
     weights: Weights
 
-    def look_up(self, understood: Understood) -> _Words:
+    def prepare(self, understood: Understood, encoding: bool) -> tuple[_Words, _Narrowed]:
+        """All that can be known while the text is being encoded."""
+        if encoding:
+            time.sleep(_HEAD_START_SECONDS)
         fit = fit_of(self.snapshot, understood.text, understood.absent)
         found = found_by_words(self.weights, fit)
-        return _Words(fit, lexical(self.weights, fit), found)
+        words = _Words(fit, lexical(self.weights, fit), found, kind_of(self.snapshot, understood.text))
+        return words, self.narrow(words, understood)
+
+    def narrow(self, words: _Words, understood: Understood) -> _Narrowed:
+        filters = joined(self.asked.filters, understood.filters)
+        masks = masks_of(self.snapshot, filters, understood.not_countries)
+        mask = combined(self.snapshot, masks)
+        return _Narrowed(
+            filters=filters,
+            masks=masks,
+            mask=mask,
+            any_found=bool((words.found & mask).any()),
+            likely=likely(words.by_words, mask),
+            counts=counted(self.snapshot, words.found, masks) if self.asked.facets else None,
+        )
 
     def browse(self, understood: Understood) -> Found:
         """Everything that the filters let through."""
@@ -145,51 +191,61 @@ class _Asking:
         masks = masks_of(self.snapshot, filters, understood.not_countries)
         rows = np.flatnonzero(combined(self.snapshot, masks))
         similarity = sunk(self.weights, self.snapshot, rows, np.ones(len(rows), np.float32), understood.absent)
-        facets = self._facets(every, masks, filters)
-        order = self._order(rows, similarity)
-        return self.page(understood, rows, similarity, order, semantic=True, relaxed=relaxed, facets=facets)
+        facets = facets_of(self.snapshot, every, masks, filters) if self.asked.facets else ()
+        boosts, order = self._ordered(rows, similarity)
+        return self.page(understood, rows, similarity, boosts, order, semantic=True, relaxed=relaxed, facets=facets)
 
     async def relaxed(
         self, meaning: Meaning, words: _Words, understood: Understood
     ) -> tuple[Understood, tuple[Relaxed, ...]]:
         """What was understood, without what no product fulfils that is otherwise what was asked for."""
-        if understood.constraints and not self._any_of(words.found, understood):
-            wanted = words.found.copy()
-            wanted[await meaning.near()] = True
-            if not self._any_of(wanted, understood):
-                return relax(self.snapshot, wanted, self.asked.filters, understood)
-        return understood, ()
+        wanted = words.found.copy()
+        wanted[await meaning.near()] = True
+        if self._any_of(wanted, understood):
+            return understood, ()
+        return relax(self.snapshot, wanted, self.asked.filters, understood)
 
     def rank(
         self,
         words: _Words,
         meaning: Meaning,
+        local: LocalIndex | None,
         understood: Understood,
-        filters: Filters,
-        masks: Mapping[str, Mask],
+        narrowed: _Narrowed,
         relaxed: tuple[Relaxed, ...],
     ) -> Found:
+        """All that is left to be done when the vector is there: at one go, as each handing over takes its time, too."""
+        if local is not None:
+            meaning.find_here(local, narrowed.filters, narrowed.likely)
         found = words.found.copy()
         found[meaning.found] = True
-        rows = np.flatnonzero(found & combined(self.snapshot, masks))
+        rows = np.flatnonzero(found & narrowed.mask)
         fit = Fit(words.fit.words[rows], words.fit.grams[rows])
         preferred = preference(self.snapshot, understood.preferred, rows)
-        kind = kind_of(self.snapshot, understood.text)
-        kind = None if kind is None else kind[rows]
+        kind = None if words.kind is None else words.kind[rows]
         similarity = fused(self.weights, fit, _estimated(meaning.cosines, rows), preferred, kind)
         similarity = sunk(self.weights, self.snapshot, rows, similarity, understood.absent)
         if self.asked.sort != "relevance" and len(rows):
             near = similarity >= _UNSORTED_SHARE * similarity.max()
             rows, similarity = rows[near], similarity[near]
-        order = self._order(rows, similarity)
-        semantic, facets = meaning.cosines is not None, self._facets(found, masks, filters)
-        return self.page(understood, rows, similarity, order, semantic=semantic, relaxed=relaxed, facets=facets)
+        boosts, order = self._ordered(rows, similarity)
+        semantic, facets = meaning.cosines is not None, self._facets(found & ~words.found, narrowed)
+        return self.page(understood, rows, similarity, boosts, order, semantic=semantic, relaxed=relaxed, facets=facets)
+
+    def _facets(self, more: Mask, narrowed: _Narrowed) -> tuple[Facet, ...]:
+        """With what was found besides what words found."""
+        if narrowed.counts is None:
+            return ()
+        added = counted(self.snapshot, more, narrowed.masks)
+        counts = {name: own + added[name] for name, own in narrowed.counts.items()}
+        return named(self.snapshot, counts, narrowed.filters)
 
     def page(
         self,
         understood: Understood,
         rows: NDArray[np.intp],
         similarity: Floats,
+        boosts: Boosts,
         order: NDArray[np.intp],
         *,
         semantic: bool,
@@ -200,7 +256,7 @@ class _Asking:
         places = order[self.asked.first : self.asked.end]
         return Found(
             version=self.snapshot.version,
-            hits=self._hits(rows[places], similarity[places]),
+            hits=self._hits(rows[places], similarity[places], Boosts(boosts.country[places], boosts.sponsor[places])),
             offset=self.asked.first,
             total=len(rows),
             semantic=semantic,
@@ -209,12 +265,12 @@ class _Asking:
             facets=facets,
         )
 
-    def _order(self, rows: NDArray[np.intp], similarity: Floats) -> NDArray[np.intp]:
-        scores = boosted(similarity, boosts_of(self.snapshot, rows, self.asked, self.weights), self.weights)
-        return order_of(self.snapshot, rows, scores, self.asked.sort, MAX_DEPTH)
-
-    def _hits(self, rows: NDArray[np.intp], similarity: Floats) -> tuple[Hit, ...]:
+    def _ordered(self, rows: NDArray[np.intp], similarity: Floats) -> tuple[Boosts, NDArray[np.intp]]:
         boosts = boosts_of(self.snapshot, rows, self.asked, self.weights)
+        scores = boosted(similarity, boosts, self.weights)
+        return boosts, order_of(self.snapshot, rows, scores, self.asked.sort, MAX_DEPTH)
+
+    def _hits(self, rows: NDArray[np.intp], similarity: Floats, boosts: Boosts) -> tuple[Hit, ...]:
         scores = boosted(similarity, boosts, self.weights)
         tiers = self.snapshot.tiers[rows].tolist()
         hits = []
@@ -223,9 +279,6 @@ class _Asking:
             tier = TIERS[tiers[at] - 1] if tiers[at] else None
             hits.append(Hit(row_id, float(similarity[at]), float(scores[at]), tier, forward))
         return tuple(hits)
-
-    def _facets(self, found: Mask, masks: Mapping[str, Mask], filters: Filters) -> tuple[Facet, ...]:
-        return facets_of(self.snapshot, found, masks, filters) if self.asked.facets else ()
 
     def _any_of(self, wanted: Mask, understood: Understood) -> bool:
         masks = masks_of(self.snapshot, joined(self.asked.filters, understood.filters), understood.not_countries)

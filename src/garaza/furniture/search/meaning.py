@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from garaza.furniture.embedding.port import Encoder, EncoderUnavailableError, Vectors
 from garaza.furniture.filters import NO_FILTERS, Filters
-from garaza.furniture.index.port import IndexUnavailableError, VectorIndex
+from garaza.furniture.index.port import IndexUnavailableError, LocalIndex, Nearest, VectorIndex
 from garaza.furniture.search.narrowing import Mask
 from garaza.furniture.search.postings import Floats
 from garaza.furniture.search.snapshot import Snapshot
@@ -46,29 +46,48 @@ class Meaning:
             return self.found
         return self._snapshot.rows_of(nearest.ids[nearest.scores >= _NEAR * nearest.scores.max(initial=0.0)])
 
-    async def find(self, filters: Filters, mask: Mask, fit: Floats) -> None:
+    async def find(self, filters: Filters, likely: NDArray[np.intp]) -> None:
         """Ask for the nearest that the filters let through, and how near those are that words found.
 
         Args:
-            mask: the same filters.
-            fit: by words.
+            likely: see the function.
         """
         if self._index is None or self._vector is None:
             return
         try:
             with spending("index"):
                 nearest = await self._index.search(self._vector, DEPTH, filters)
-            rows, there = self._snapshot.find(nearest.ids)
-            cosines = np.full(len(self._snapshot), np.nan, np.float32)
-            cosines[rows[there]] = nearest.scores[there]
-            others = _best(fit, mask & np.isnan(cosines))
-            if len(others):
-                with spending("index"):
-                    cosines[others] = await self._index.scores(self._vector, self._snapshot.ids[others].tolist())
+                cosines, rows, others = self._placed(nearest, likely)
+                cosines[others] = await self._index.scores(self._vector, self._snapshot.ids[others].tolist())
         except IndexUnavailableError as error:
-            logger.warning("the index can't be asked; only words are looked at: %s", error)
+            _warn(error)
         else:
-            self.cosines, self.found = cosines, rows[there]
+            self.cosines, self.found = cosines, rows
+
+    def find_here(self, index: LocalIndex, filters: Filters, likely: NDArray[np.intp]) -> None:
+        """The same, in a thread."""
+        if self._vector is None:
+            return
+        try:
+            with spending("index"):
+                nearest = index.search(self._vector, DEPTH, filters)
+                cosines, rows, others = self._placed(nearest, likely)
+                cosines[others] = index.scores(self._vector, self._snapshot.ids[others].tolist())
+        except IndexUnavailableError as error:
+            _warn(error)
+        else:
+            self.cosines, self.found = cosines, rows
+
+    def _placed(self, nearest: Nearest, likely: NDArray[np.intp]) -> tuple[Floats, NDArray[np.intp], NDArray[np.intp]]:
+        """Cosines by row, as far as they are known now; whose; and which rows' are to be asked for."""
+        rows, there = self._snapshot.find(nearest.ids)
+        cosines = np.full(len(self._snapshot), np.nan, np.float32)
+        cosines[rows[there]] = nearest.scores[there]
+        return cosines, rows[there], likely[np.isnan(cosines[likely])][:DEPTH]
+
+
+def _warn(error: IndexUnavailableError) -> None:
+    logger.warning("the index can't be asked; only words are looked at: %s", error)
 
 
 async def encode(encoder: Encoder | None, text: str) -> Vectors | None:
@@ -83,11 +102,11 @@ async def encode(encoder: Encoder | None, text: str) -> Vectors | None:
         return None
 
 
-def _best(fit: Floats, mask: Mask) -> NDArray[np.intp]:
+def likely(fit: Floats, mask: Mask) -> NDArray[np.intp]:
+    """Rows that fit best by words, the best first: enough of them, whichever the nearest are."""
     rows = np.flatnonzero(mask & (fit > 0))
-    if len(rows) > DEPTH:
-        limit = np.partition(fit[rows], len(rows) - DEPTH)[len(rows) - DEPTH]
-        rows = rows[fit[rows] >= limit]
-        # Of many that are equal, the first by id.
-        rows = rows[np.argsort(-fit[rows], kind="stable")[:DEPTH]]
-    return rows
+    most = 2 * DEPTH
+    if len(rows) > most:
+        rows = rows[fit[rows] >= np.partition(fit[rows], len(rows) - most)[len(rows) - most]]
+    # Of many that are equal, the first by id.
+    return rows[np.argsort(-fit[rows], kind="stable")[:most]]

@@ -83,6 +83,7 @@ class Tokens:
     def __init__(self, text: str) -> None:
         self.text = text
         self._all = [_token(match) for match in islice(_TOKEN.finditer(text), MAX_TOKENS)]
+        self._texts = tuple(token.text for token in self._all)
         self._end = Token("end", "", len(text), len(text))
 
     def __len__(self) -> int:
@@ -93,7 +94,9 @@ class Tokens:
 
     def words(self, at: int, count: int) -> tuple[str, ...]:
         """The texts of so many tokens."""
-        return tuple(self[place].text for place in range(at, at + count))
+        before = min(max(-at, 0), count)
+        found = self._texts[at + before : at + count]
+        return ("",) * before + found + ("",) * (count - before - len(found))
 
     def says(self, at: int, *phrase: str) -> bool:
         """Whether it goes on like this."""
