@@ -97,7 +97,7 @@ def test_pages_go_on_where_the_last_one_ended(ask: Asking) -> None:
 
 
 def test_filters_narrow_it(ask: Asking) -> None:
-    category = ask.search(query="sofa", top_k=1)["results"][0]["categories"].split(" > ")[-1]
+    category = ask.search(query="desk", top_k=1)["results"][0]["categories"].split(" > ")[-1]
     narrow = ask.search(query="", filters={"categories": [category], "max_width_cm": 200}, page_size=50)
     assert narrow["results"]
     assert all(one["width_cm"] <= 200 for one in narrow["results"])

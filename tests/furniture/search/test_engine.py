@@ -15,7 +15,7 @@ from garaza.furniture.filters import Filters, Span, payload_of
 from garaza.furniture.search.asked import Asked, Sort
 from garaza.furniture.search.engine import search, similar
 from garaza.furniture.search.facets import PRICES
-from garaza.furniture.search.found import Found
+from garaza.furniture.search.found import FacetValue, Found
 from garaza.furniture.search.narrowing import combined, joined, masks_of
 from garaza.furniture.search.ranking import Boosts, boosted
 from garaza.furniture.search.snapshot import Snapshot
@@ -96,6 +96,46 @@ async def test_a_range_of_prices_finds_as_many_as_its_facet_says(snapshot: Snaps
         assert found.total == value.count
         chosen = {facet.name: facet for facet in found.facets}["price"].values
         assert [one.key for one in chosen if one.chosen] == [value.key]
+
+
+@pytest.mark.parametrize("text", ["settee", "black sofa", "lamp under 900", "a carpet, not leather"])
+@pytest.mark.parametrize("sort", ["relevance", "price_asc"])
+async def test_a_filter_leaves_as_many_as_its_facet_says(
+    snapshot: Snapshot, index: ExactIndex, encoder: WordEncoder, text: str, sort: Sort
+) -> None:
+    """Of what is near by its meaning, too: no filter may let others in."""
+    asked = Asked(text=text, sort=sort)
+    before = await search(snapshot, index, encoder, asked)
+    chosen = [(facet, value) for facet in before.facets for value in facet.values[:5]]
+    relaxed = 0
+    for facet, value in chosen:
+        filters = _chosen(facet.name, value)
+        found = await search(snapshot, index, encoder, dataclasses.replace(asked, filters=filters))
+        if found.relaxed:
+            relaxed += 1
+            continue
+        assert found.total == value.count <= before.total
+        again = next(one for one in found.facets if one.name == facet.name)
+        assert [(one.key, one.count) for one in again.values] == [(one.key, one.count) for one in facet.values]
+    assert len(chosen) > 5 * relaxed
+
+
+def _chosen(name: str, value: FacetValue) -> Filters:
+    if name == "in_stock":
+        return Filters(in_stock=value.key == "true")
+    if name == "price":
+        least, most = (float(bound) if bound else None for bound in value.key.split("-"))
+        return Filters(price=Span(least=least, most=most))
+    return Filters(**{name: (value.key,)})
+
+
+async def test_where_nothing_would_be_left_the_nearest_that_fit_are_shown(
+    snapshot: Snapshot, index: ExactIndex, encoder: WordEncoder, items: Items
+) -> None:
+    found = await search(snapshot, index, encoder, Asked(text="settee", filters=Filters(categories=("bedroom",))))
+    assert found.total > 0
+    bedroom = {one for one, product in items if lets(Filters(categories=("bedroom",)), payload_of(product))}
+    assert {hit.id for hit in found.hits} <= bedroom
 
 
 def test_what_was_chosen_by_hand_counts() -> None:
@@ -270,6 +310,21 @@ async def test_only_what_is_in_the_way_is_given_up(snapshot: Snapshot, items: It
     assert [one.key for one in found.relaxed] == ["price"]
     assert found.total
     assert all("leather" not in dict(items)[hit.id].materials for hit in found.hits)
+
+
+async def test_what_holds_for_all_that_is_shown_is_not_called_given_up(snapshot: Snapshot, items: Items) -> None:
+    """Neither alone helps; together they do, and of the nearest in width all are within the price, say."""
+    text = "sofa under 5 cm wide under 5 cm deep under 5 cm high under $1"
+    found = await search(snapshot, None, None, Asked(text=text))
+    assert found.total
+    assert found.relaxed
+    assert all(one.instead != one.label for one in found.relaxed)
+    shown = [dict(items)[hit.id] for hit in found.hits]
+    kept = {one.field for one in found.understood.constraints}
+    assert kept.isdisjoint(one.key for one in found.relaxed)
+    for field, most in (("width_cm", 5), ("depth_cm", 5), ("height_cm", 5)):
+        fulfilled = all((getattr(product, field) or 99) <= most for product in shown)
+        assert fulfilled == (field in kept)
 
 
 async def test_by_meaning_too(snapshot: Snapshot, index: ExactIndex, encoder: WordEncoder, items: Items) -> None:

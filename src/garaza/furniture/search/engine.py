@@ -56,7 +56,9 @@ _HEAD_START_SECONDS = 0.0002
 _SHORT_LETTERS = 100
 """That are understood within a fraction of a millisecond."""
 _UNSORTED_SHARE = 0.5
-"""In another order than that of relevance, what is far behind the best isn't shown: the cheapest would be that."""
+"""In another order than that of relevance, what is far behind the best isn't shown: the cheapest would be that. It is
+what has less than this share of the best, or else isn't close by its meaning.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,16 +74,15 @@ class _Words:
 
 @dataclass(frozen=True, slots=True)
 class _Narrowed:
-    """What the filters leave, as far as it is known without a model."""
+    """What the filters leave, as far as it is known without a model. See `Narrowing`."""
 
+    meant: Filters
     filters: Filters
     masks: Mapping[str, Mask]
     mask: Mask
     """All of these."""
     any_found: bool
-    """Whether they leave any of what words found."""
     likely: NDArray[np.intp]
-    """See `meaning.likely`."""
     counts: Counts | None
     """Of what words found. None: there are to be no facets."""
 
@@ -107,7 +108,7 @@ async def search(
             narrowed = await _in_thread(asking.narrow, words, understood)
     local = None if index is None else index.local()
     if local is None:
-        await meaning.find(narrowed.filters, narrowed.likely)
+        await meaning.find(narrowed)
     return await _in_thread(asking.rank, words, meaning, local, understood, narrowed, relaxed)
 
 
@@ -164,8 +165,11 @@ class _Asking:
         if encoding:
             time.sleep(_HEAD_START_SECONDS)
         fit = fit_of(self.snapshot, understood.text, understood.absent)
-        found = found_by_words(self.weights, fit)
-        words = _Words(fit, lexical(self.weights, fit), found, kind_of(self.snapshot, understood.text))
+        found, kind = found_by_words(self.weights, fit), kind_of(self.snapshot, understood.text)
+        if self.asked.sort != "relevance":
+            similarity = fused(self.weights, fit, None, None, kind)
+            found &= similarity >= _UNSORTED_SHARE * similarity.max(initial=0.0)
+        words = _Words(fit, lexical(self.weights, fit), found, kind)
         return words, self.narrow(words, understood)
 
     def narrow(self, words: _Words, understood: Understood) -> _Narrowed:
@@ -173,6 +177,7 @@ class _Asking:
         masks = masks_of(self.snapshot, filters, understood.not_countries)
         mask = combined(self.snapshot, masks)
         return _Narrowed(
+            meant=understood.filters,
             filters=filters,
             masks=masks,
             mask=mask,
@@ -216,18 +221,15 @@ class _Asking:
     ) -> Found:
         """All that is left to be done when the vector is there: at one go, as each handing over takes its time, too."""
         if local is not None:
-            meaning.find_here(local, narrowed.filters, narrowed.likely)
+            meaning.find_here(local, narrowed)
         found = words.found.copy()
-        found[meaning.found] = True
+        found[meaning.found if self.asked.sort == "relevance" else meaning.close] = True
         rows = np.flatnonzero(found & narrowed.mask)
         fit = Fit(words.fit.words[rows], words.fit.grams[rows])
         preferred = preference(self.snapshot, understood.preferred, rows)
         kind = None if words.kind is None else words.kind[rows]
         similarity = fused(self.weights, fit, _estimated(meaning.cosines, rows), preferred, kind)
         similarity = sunk(self.weights, self.snapshot, rows, similarity, understood.absent)
-        if self.asked.sort != "relevance" and len(rows):
-            near = similarity >= _UNSORTED_SHARE * similarity.max()
-            rows, similarity = rows[near], similarity[near]
         boosts, order = self._ordered(rows, similarity)
         semantic, facets = meaning.cosines is not None, self._facets(found & ~words.found, narrowed)
         return self.page(understood, rows, similarity, boosts, order, semantic=semantic, relaxed=relaxed, facets=facets)

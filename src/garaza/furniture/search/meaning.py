@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,6 +24,32 @@ _NEAR = 0.8
 """Share of the nearest product's cosine with which one is about as near."""
 
 
+class Narrowing(Protocol):
+    """What is looked for, as far as it is known without a model."""
+
+    @property
+    def meant(self) -> Filters:
+        """What the text says. It alone decides what is near enough to be found: if filters that people choose did, too,
+        each one would let others in, and no count of what it leaves would be true.
+        """
+
+    @property
+    def filters(self) -> Filters:
+        """These, and what was chosen. Only where nothing would be left is it asked for the nearest of them."""
+
+    @property
+    def mask(self) -> Mask:
+        """The same."""
+
+    @property
+    def any_found(self) -> bool:
+        """Whether they leave any of what words found."""
+
+    @property
+    def likely(self) -> NDArray[np.intp]:
+        """See the function."""
+
+
 class Meaning:
     """Of one text. Where it can't be looked at, nothing is near."""
 
@@ -34,6 +61,8 @@ class Meaning:
         """By row; NaN: isn't known, but less than that of all that were found. None: meaning isn't looked at."""
         self.found = np.zeros(0, np.intp)
         """Rows of the nearest."""
+        self.close = self.found
+        """Of these, those that are about as near as the very nearest."""
 
     async def near(self) -> NDArray[np.intp]:
         """Rows that are about as near as the nearest, whatever the filters."""
@@ -46,44 +75,50 @@ class Meaning:
             return self.found
         return self._snapshot.rows_of(nearest.ids[nearest.scores >= _NEAR * nearest.scores.max(initial=0.0)])
 
-    async def find(self, filters: Filters, likely: NDArray[np.intp]) -> None:
-        """Ask for the nearest that the filters let through, and how near those are that words found.
-
-        Args:
-            likely: see the function.
-        """
+    async def find(self, narrowing: Narrowing) -> None:
+        """Ask for the nearest, and how near those are that words found."""
         if self._index is None or self._vector is None:
             return
         try:
             with spending("index"):
-                nearest = await self._index.search(self._vector, DEPTH, filters)
-                cosines, rows, others = self._placed(nearest, likely)
+                nearest = await self._index.search(self._vector, DEPTH, narrowing.meant)
+                if self._all_are_left_out(nearest, narrowing):
+                    nearest = await self._index.search(self._vector, DEPTH, narrowing.filters)
+                cosines, others = self._placed(nearest, narrowing.likely)
                 cosines[others] = await self._index.scores(self._vector, self._snapshot.ids[others].tolist())
         except IndexUnavailableError as error:
             _warn(error)
         else:
-            self.cosines, self.found = cosines, rows
+            self.cosines = cosines
 
-    def find_here(self, index: LocalIndex, filters: Filters, likely: NDArray[np.intp]) -> None:
+    def find_here(self, index: LocalIndex, narrowing: Narrowing) -> None:
         """The same, in a thread."""
         if self._vector is None:
             return
         try:
             with spending("index"):
-                nearest = index.search(self._vector, DEPTH, filters)
-                cosines, rows, others = self._placed(nearest, likely)
+                nearest = index.search(self._vector, DEPTH, narrowing.meant)
+                if self._all_are_left_out(nearest, narrowing):
+                    nearest = index.search(self._vector, DEPTH, narrowing.filters)
+                cosines, others = self._placed(nearest, narrowing.likely)
                 cosines[others] = index.scores(self._vector, self._snapshot.ids[others].tolist())
         except IndexUnavailableError as error:
             _warn(error)
         else:
-            self.cosines, self.found = cosines, rows
+            self.cosines = cosines
 
-    def _placed(self, nearest: Nearest, likely: NDArray[np.intp]) -> tuple[Floats, NDArray[np.intp], NDArray[np.intp]]:
-        """Cosines by row, as far as they are known now; whose; and which rows' are to be asked for."""
+    def _all_are_left_out(self, nearest: Nearest, narrowing: Narrowing) -> bool:
+        return not (narrowing.any_found or narrowing.mask[self._snapshot.rows_of(nearest.ids)].any())
+
+    def _placed(self, nearest: Nearest, likely: NDArray[np.intp]) -> tuple[Floats, NDArray[np.intp]]:
+        """Cosines by row, as far as they are known now, and which rows' are to be asked for."""
         rows, there = self._snapshot.find(nearest.ids)
+        scores = nearest.scores[there]
         cosines = np.full(len(self._snapshot), np.nan, np.float32)
-        cosines[rows[there]] = nearest.scores[there]
-        return cosines, rows[there], likely[np.isnan(cosines[likely])][:DEPTH]
+        cosines[rows[there]] = scores
+        self.found = rows[there]
+        self.close = self.found[scores >= _NEAR * scores.max(initial=0.0)]
+        return cosines, likely[np.isnan(cosines[likely])][:DEPTH]
 
 
 def _warn(error: IndexUnavailableError) -> None:

@@ -40,11 +40,24 @@ def relax(
     alone = [[field] for field in fields]
     more = [fields[:count] for count in range(2, len(fields) + 1)]
     for given_up in alone + more:
-        looser = _without(understood, given_up)
-        rows = _rows(snapshot, wanted, given, looser)
-        if len(rows):
-            return _moved(snapshot, rows, understood, looser, [c for c in constraints if c.field in given_up])
+        if len(_rows(snapshot, wanted, given, _without(understood, given_up))):
+            needed = _needed(snapshot, wanted, given, understood, given_up)
+            looser = _without(understood, needed)
+            rows = _rows(snapshot, wanted, given, looser)
+            return _moved(snapshot, rows, understood, looser, [c for c in constraints if c.field in needed])
     return understood, ()
+
+
+def _needed(
+    snapshot: Snapshot, wanted: Mask, given: Filters, understood: Understood, given_up: Collection[str]
+) -> list[str]:
+    """Of what is given up together, what has to be: the most important one that doesn't is kept."""
+    needed = list(given_up)
+    for field in reversed(list(given_up)):
+        others = [one for one in needed if one != field]
+        if len(_rows(snapshot, wanted, given, _without(understood, others))):
+            needed = others
+    return needed
 
 
 def _rows(snapshot: Snapshot, wanted: Mask, given: Filters, understood: Understood) -> NDArray[np.intp]:
@@ -66,6 +79,7 @@ def _moved(
     snapshot: Snapshot, rows: NDArray[np.intp], asked: Understood, looser: Understood, given_up: list[Constraint]
 ) -> tuple[Understood, tuple[Relaxed, ...]]:
     told: list[Relaxed] = []
+    kept: list[Constraint] = []
     moved: dict[str, Any] = {}
     for constraint in given_up:
         instead = None
@@ -75,9 +89,14 @@ def _moved(
             if span is not None:
                 moved[constraint.field] = span
                 rows = rows[(numbers >= (span.least or -np.inf)) & (numbers <= (span.most or np.inf))]
+                if span == getattr(asked.filters, constraint.field):
+                    # All that is left since another bound was moved is within it.
+                    kept.append(constraint)
+                    continue
                 instead = bounds(constraint.field, span, constraint.unit)
         told.append(Relaxed(constraint.key, constraint.label, instead))
-    return replace(looser, filters=replace(looser.filters, **moved)), tuple(told)
+    constraints = tuple(one for one in asked.constraints if one in looser.constraints or one in kept)
+    return replace(looser, filters=replace(looser.filters, **moved), constraints=constraints), tuple(told)
 
 
 def _around(asked: Span, numbers: NDArray[Any]) -> Span | None:
