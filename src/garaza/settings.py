@@ -570,7 +570,8 @@ class FurnitureSettings(BaseModel):
     does it, in the same data directory."""
     max_import_bytes: Annotated[int, Field(ge=1 << 10, le=1 << 40)] = 2 << 30
     search_seconds: Annotated[float, Field(ge=0, le=86400)] = 3600
-    """How long what was found is remembered; another catalogue is another question anyhow."""
+    """How long what was found, and the vectors of what was looked for, are remembered; another catalogue is another
+    question anyhow."""
     product_seconds: Annotated[float, Field(ge=0, le=86400)] = 3600
     """How long products, brands and categories are."""
 

@@ -10,7 +10,9 @@ from garaza.caching import Caching
 from garaza.furniture import sample
 from garaza.furniture.adapters import make_encoder, make_encoder_before, make_index, versions_folder
 from garaza.furniture.embedding.files import ModelUnusableError
+from garaza.furniture.embedding.kept import KeptQueries
 from garaza.furniture.embedding.onnx import OnnxEncoder
+from garaza.furniture.embedding.port import Encoder
 from garaza.furniture.importing.making import Importing
 from garaza.furniture.importing.service import Sample
 from garaza.furniture.index.port import VectorIndex
@@ -100,15 +102,20 @@ def make_furniture(
             importing.runner.soon()
         return found
 
+    def remembering(one: OnnxEncoder | None) -> Encoder | None:
+        if one is None or caching is None or not given.search_seconds:
+            return one
+        return KeptQueries(one, caching.cache, given.search_seconds)
+
     shelf = Shelf(
         database,
         Preparing(database, versions_folder(data), index),
-        encoder,
+        remembering(encoder),
         index,
         changes_of(database, CATALOGUE_CHANNEL, settings.live.poll_seconds),
         clock,
         load_sample if given.sample else None,
-        before,
+        remembering(before),
         follow_model,
     )
     service = FurnitureService(given, database, shelf, None if caching is None else caching.cache)

@@ -197,6 +197,8 @@ class PgVectorIndex:
 
     async def scores(self, vector: Vectors, ids: Sequence[int]) -> NDArray[np.float32]:
         """See the port."""
+        if not ids:
+            return np.empty(0, np.float32)
         version, place = self._now()
         statement = f"SELECT id, vector <#> {_QUERY} AS distance FROM {place} WHERE id = ANY(:ids) AND {_HERE}"
         given = {"vector": _text(vector), "ids": sorted(set(ids)), "version": version}
