@@ -27,8 +27,9 @@ BUDGETS = {
     **dict.fromkeys(["GET /health", "GET /docs", "HEAD /docs", "GET /openapi.json", "HEAD /openapi.json"], NOTHING),
     "GET /.well-known/garaza-webhook-keys": NOTHING,
     "GET /ready": Budget(reads=1),
-    # Lengths and age of the queue, events since the last time, and those that came late.
-    "GET /metrics": Budget(reads=4),
+    # Lengths and age of the queue, events since the last time, and those that came late; imports under way, and the
+    # latest ones.
+    "GET /metrics": Budget(reads=6),
     # Accounts
     "POST /api/auth/register": Budget(writes=3),
     "POST /api/auth/login": Budget(reads=1, writes=2),
