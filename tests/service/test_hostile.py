@@ -206,19 +206,23 @@ def test_deleting_while_others_scale_and_look_leaves_nothing(server: Server) -> 
 # Ranges --------------------------------------------------------------------------------------------------------------
 
 
+@pytest.fixture(scope="module")
+def finished(server: Server) -> str:
+    """Only to be looked at."""
+    return server.finished_scan()
+
+
 @pytest.mark.parametrize("value", ["bytes=5-2", "bytes=", "bytes=a-b", f"bytes={'9' * 500}-", "bytes=-0"])
-def test_a_range_that_is_none_is_told_as_all_errors_are(server: Server, value: str) -> None:
-    job_id = server.finished_scan()
-    answer = server.client.get(f"/api/assets/{job_id}/model.glb", headers={"Range": value})
+def test_a_range_that_is_none_is_told_as_all_errors_are(server: Server, finished: str, value: str) -> None:
+    answer = server.client.get(f"/api/assets/{finished}/model.glb", headers={"Range": value})
     assert answer.status_code == 416
     assert answer.headers["content-type"] == "application/problem+json"
     assert answer.headers["content-range"].startswith("bytes */")
 
 
 @pytest.mark.parametrize("value", ["items=0-1", f"bytes={'9' * 5000}-", "bytes=" + "0-0," * 200])
-def test_a_range_of_another_kind_or_of_too_many_parts_is_no_range(server: Server, value: str) -> None:
-    job_id = server.finished_scan()
-    answer = server.client.get(f"/api/assets/{job_id}/model.glb", headers={"Range": value})
+def test_a_range_of_another_kind_or_of_too_many_parts_is_no_range(server: Server, finished: str, value: str) -> None:
+    answer = server.client.get(f"/api/assets/{finished}/model.glb", headers={"Range": value})
     assert (answer.status_code, "content-range" in answer.headers) == (200, False)
 
 
