@@ -133,16 +133,20 @@ def garaza_service(data_dir: Path, log: Path, **environment: str) -> Iterator[Pr
         yield _listening(process, log)
 
 
-def until_idle(service: Process) -> None:
-    """Wait for what it does by itself after its start, the search index above all, which would count as the cost of
-    what it is asked for.
+def until_idle(*services: Process) -> None:
+    """Wait for what they do by themselves after their start, the search index above all, which would count as the cost
+    of what they are asked for.
     """
+
+    def spent() -> float:
+        return sum(service.cpu_seconds() for service in services)
+
     end = time.monotonic() + _START_SECONDS
     quiet = 0
     while quiet < _QUIET_SECONDS and time.monotonic() < end:
-        before = service.cpu_seconds()
+        before = spent()
         time.sleep(1)
-        quiet = quiet + 1 if service.cpu_seconds() - before <= _NEARLY_NOTHING else 0
+        quiet = quiet + 1 if spent() - before <= len(services) * _NEARLY_NOTHING else 0
 
 
 @contextmanager
