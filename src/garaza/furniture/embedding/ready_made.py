@@ -21,6 +21,7 @@ import onnxruntime
 
 from garaza.furniture.embedding.files import ModelFiles
 from garaza.furniture.embedding.port import Vectors
+from garaza.kit.receiving import sync
 
 logger = logging.getLogger(__name__)
 
@@ -70,13 +71,14 @@ class ReadyMade:
             _optimise(source, aside, options)
             np.save(aside / _PROBE, probe)
             for path in aside.iterdir():
-                _sync(path)
-            with contextlib.suppress(FileExistsError):
-                _rename(aside, self._place)
+                with path.open("rb") as file:
+                    sync(file)
+            # Another process may have been sooner, and made the same.
+            if not self.exists:
+                aside.rename(self._place)
             self._remove_unused()
         except Exception as error:  # noqa: BLE001 - onnxruntime's errors have nothing in common
             logger.warning("The model for texts can't be kept ready-made in %s: %s", self._folder, error)
-            return False
         finally:
             shutil.rmtree(aside, ignore_errors=True)
         return self.exists
@@ -130,17 +132,3 @@ def _processor() -> str:
             if name.strip() in {"flags", "Features"}:
                 return value.strip()
     return platform.processor()
-
-
-def _rename(source: Path, target: Path) -> None:
-    try:
-        source.rename(target)
-    except OSError as error:
-        if target.is_dir():
-            raise FileExistsError from error
-        raise
-
-
-def _sync(path: Path) -> None:
-    with path.open("rb") as file:
-        os.fsync(file.fileno())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -42,43 +43,33 @@ class Session:
         self._files = files
         self._threads = threads
         self._tokenizer = _tokenizer(files)
+        self._model: _Opened | None = None
         ready = None if keep is None else ReadyMade(keep, files)
-        if ready is None or not self._open_ready_made(ready):
-            self._open(files.model, _options(threads))
-            if ready is not None and ready.write(files.model, _options(threads), self._probe()):
-                self._open_ready_made(ready)
-        self.dimensions = self._tried()
+        if ready is None or not self._take(ready):
+            self._model = _opened(files.model, _options(threads))
+            probe = self._probe()
+            self.dimensions = self._checked(probe)
+            if ready is not None and ready.write(files.model, _options(threads), probe):
+                self._take(ready)
 
-    def _open(self, model: Path, options: onnxruntime.SessionOptions) -> None:
-        try:
-            self._model = onnxruntime.InferenceSession(str(model), options, providers=["CPUExecutionProvider"])
-        except Exception as error:  # onnxruntime's errors have nothing in common
-            raise ModelUnusableError(f"{model} is no model that onnxruntime can run: {error}") from error
-        self._inputs = {node.name for node in self._model.get_inputs()}
-        if not {"input_ids", "attention_mask"} <= self._inputs <= _KNOWN_INPUTS:
-            raise ModelUnusableError(
-                f"{model} wants {', '.join(sorted(self._inputs))}: a model for texts takes "
-                "input_ids and attention_mask, and token_type_ids at most"
-            )
-        names = [node.name for node in self._model.get_outputs()]
-        self._output = _POOLED if _POOLED in names else names[0]
-
-    def _open_ready_made(self, ready: ReadyMade) -> bool:
+    def _take(self, ready: ReadyMade) -> bool:
+        """Use what is ready-made, if it is there and good; else all is as it was, but for what isn't good."""
         if not ready.exists:
             return False
         options = _options(self._threads)
         options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
-        before = getattr(self, "_model", None)
+        before = self._model
         try:
-            self._open(ready.model, options)
-            if ready.agrees(self._probe()):
+            self._model = _opened(ready.model, options)
+            probe = self._probe()
+            if ready.agrees(probe):
+                self.dimensions = self._checked(probe)
                 ready.used()
                 return True
             logger.warning("The ready-made model for texts is damaged, and is made anew: %s", ready.model)
         except ModelUnusableError as error:
             logger.warning("The ready-made model for texts can't be used, and is made anew: %s", error)
-        if before is not None:
-            self._model = before
+        self._model = before
         ready.remove()
         return False
 
@@ -102,7 +93,8 @@ class Session:
             ids[row, : len(encoding.ids)] = encoding.ids
             mask[row, : len(encoding.ids)] = 1
         given = {"input_ids": ids, "attention_mask": mask, "token_type_ids": np.zeros_like(ids)}
-        (out,) = self._model.run([self._output], {name: given[name] for name in self._inputs})
+        assert self._model is not None
+        (out,) = self._model.session.run([self._model.output], {name: given[name] for name in self._model.inputs})
         return _unit(_pooled(np.asarray(out, np.float32), mask, self._files))
 
     def _probe(self) -> Vectors:
@@ -111,9 +103,8 @@ class Session:
         except Exception as error:  # onnxruntime's errors have nothing in common
             raise ModelUnusableError(f"{self._files.model} and its tokenizer don't work together: {error}") from error
 
-    def _tried(self) -> int:
-        """How long its vectors are, once it has made one that can be used."""
-        vector = self._probe()
+    def _checked(self, vector: Vectors) -> int:
+        """How long its vectors are, if this is one that can be used."""
         if vector.ndim != 2 or not 1 < vector.shape[1] <= MAX_DIMENSIONS or not np.isfinite(vector).all():
             raise ModelUnusableError(f"{self._files.model} makes nothing that is a vector of a text")
         if self._files.dimensions not in (0, vector.shape[1]):
@@ -157,6 +148,30 @@ def _tokenizer(files: ModelFiles) -> Tokenizer:
     tokenizer.no_padding()
     tokenizer.enable_truncation(files.max_tokens)
     return tokenizer
+
+
+@dataclass(frozen=True, slots=True)
+class _Opened:
+    """A model, and what it takes and gives."""
+
+    session: onnxruntime.InferenceSession
+    inputs: frozenset[str]
+    output: str
+
+
+def _opened(model: Path, options: onnxruntime.SessionOptions) -> _Opened:
+    try:
+        session = onnxruntime.InferenceSession(str(model), options, providers=["CPUExecutionProvider"])
+    except Exception as error:  # onnxruntime's errors have nothing in common
+        raise ModelUnusableError(f"{model} is no model that onnxruntime can run: {error}") from error
+    inputs = frozenset(node.name for node in session.get_inputs())
+    if not {"input_ids", "attention_mask"} <= inputs <= _KNOWN_INPUTS:
+        raise ModelUnusableError(
+            f"{model} wants {', '.join(sorted(inputs))}: a model for texts takes "
+            "input_ids and attention_mask, and token_type_ids at most"
+        )
+    names = [node.name for node in session.get_outputs()]
+    return _Opened(session, inputs, _POOLED if _POOLED in names else names[0])
 
 
 def _options(threads: int) -> onnxruntime.SessionOptions:

@@ -96,10 +96,11 @@ async def search(
     asking = _Asking(snapshot, asked, weights)
     if not understood.text or not len(snapshot):
         return await _in_thread(asking.browse, understood)
-    # A task begins when this one waits: when the encoder has been asked.
-    preparing = asyncio.create_task(_in_thread(asking.prepare, understood, index is not None))
-    vector = await encode(None if index is None else encoder, understood.text)
-    words, narrowed = await preparing
+    # They begin in this order: the encoder has been asked when words are looked up.
+    vector, (words, narrowed) = await asyncio.gather(
+        encode(None if index is None else encoder, understood.text),
+        _in_thread(asking.prepare, understood, index is not None),
+    )
     meaning = Meaning(snapshot, index, vector)
     relaxed: tuple[Relaxed, ...] = ()
     if understood.constraints and not narrowed.any_found:
