@@ -21,7 +21,7 @@ def test_the_page_outlives_the_server(visit: Visit, start_server: StartServer, c
     job_id = visitor.job_id
     server.attempt(job_id, 1)
 
-    visitor.expects("ERR_CONNECTION_REFUSED", "ERR_EMPTY_RESPONSE", "ERR_CONNECTION_RESET", "ERR_SOCKET_NOT_CONNECTED")
+    visitor.expects_an_outage()
     server.stop()
     expect(visitor.page.get_by_text("The connection is lost.")).to_be_visible()
     server.start(port=server.port)

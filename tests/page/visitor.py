@@ -11,6 +11,17 @@ from playwright.sync_api import Browser, Dialog, Locator, Request, Route, expect
 
 from tests.service.harness import PATIENCE_SECONDS, Server
 
+# What a browser says of a connection to a server that died, by the moment at which it did.
+OUTAGE = (
+    "ERR_CONNECTION_REFUSED",
+    "ERR_CONNECTION_RESET",
+    "ERR_CONNECTION_CLOSED",
+    "ERR_CONNECTION_ABORTED",
+    "ERR_EMPTY_RESPONSE",
+    "ERR_INCOMPLETE_CHUNKED_ENCODING",
+    "ERR_CONTENT_LENGTH_MISMATCH",
+    "ERR_SOCKET_NOT_CONNECTED",
+)
 DESKTOP = {"width": 1280, "height": 900}
 FOCUSED = """() => {
   const at = document.activeElement;
@@ -57,6 +68,9 @@ class Visitor:
     def expects(self, *parts: str) -> None:
         """Complaints with one of these in them are what the test is about."""
         self._expected += parts
+
+    def expects_an_outage(self) -> None:
+        self.expects(*OUTAGE)
 
     def complaints(self) -> list[str]:
         return [text for text in self._complaints if not any(part in text for part in self._expected)]
