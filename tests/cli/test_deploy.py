@@ -144,7 +144,7 @@ def test_there_is_one_service(compose: dict[str, Any]) -> None:
 def test_ports_meet(compose: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
     settings = _settings(compose["services"]["api"]["environment"], monkeypatch)
     assert settings.server.host == "0.0.0.0"
-    assert f"set $garaza api:{settings.server.port};" in NGINX
+    assert f"server api:{settings.server.port} resolve;" in NGINX
     assert f"EXPOSE {settings.server.port}\n" in DOCKERFILE
     (published,) = compose["services"]["nginx"]["ports"]
     assert f"listen {published.rsplit(':', 1)[1]};" in NGINX

@@ -31,7 +31,7 @@ def _configured(address: str, data: Path, folder: Path, listen: str, also: str) 
         ("listen 8080;", f"listen unix:{folder}/nginx.sock;{listen}"),
         ("alias /data/;", f"alias {data}/;"),
         ("resolver 127.0.0.11 valid=5s ipv6=off;", ""),
-        ("set $garaza api:8000;", f"set $garaza {address.removeprefix('http://')};"),
+        ("server api:8000 resolve;", f"server {address.removeprefix('http://')};"),
         ("worker_rlimit_nofile 65536;", ""),
         ("access_log /dev/stdout garaza;", "access_log off;"),
         ("        location / {", f"        {also}\n        location / {{"),
