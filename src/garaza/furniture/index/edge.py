@@ -88,8 +88,6 @@ class EdgeIndex:
 
     async def scores(self, vector: Vectors, ids: Sequence[int]) -> NDArray[np.float32]:
         """See the port."""
-        if not ids:
-            return np.empty(0, np.float32)
         return await self._in(self._searching, self._reader().scores, vector, ids)
 
     def local(self) -> LocalIndex | None:
@@ -210,9 +208,9 @@ class _Local:
         """See the port."""
         return _named(self.reader.search, (vector, limit, filters))
 
-    def scores(self, vector: Vectors, ids: Sequence[int]) -> NDArray[np.float32]:
+    def vectors(self, ids: NDArray[np.int64]) -> Vectors:
         """See the port."""
-        return _named(self.reader.scores, (vector, ids)) if ids else np.empty(0, np.float32)
+        return _named(self.reader.vectors, (ids,))
 
 
 def _named(work: Callable[..., T], given: tuple[object, ...]) -> T:

@@ -53,8 +53,8 @@ class LocalIndex(Protocol):
     def search(self, vector: Vectors, limit: int, filters: Filters) -> Nearest:
         """See VectorIndex."""
 
-    def scores(self, vector: Vectors, ids: Sequence[int]) -> NDArray[np.float32]:
-        """See VectorIndex."""
+    def vectors(self, ids: NDArray[np.int64]) -> Vectors:
+        """float32, [ids, dimensions], in their order; NaN for what isn't there."""
 
 
 class VectorIndex(Protocol):

@@ -1,6 +1,7 @@
 """The folder that has the vectors of one version, by Qdrant's engine in this process.
 
 ids.npy      int64, ascending
+vectors.npy  float16, [ids, dimensions]: the engine has them, too, but gives single ones as lists of numbers
 ready.json   written last, with the sizes of all files: what a crash left isn't taken for whole, and what was cut
              off later isn't mapped into memory, where reading beyond its end would end the process
 shard/       the engine's; nothing writes to it any more once it is ready
@@ -15,6 +16,7 @@ import shutil
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import qdrant_edge as qdrant
@@ -26,7 +28,7 @@ from garaza.furniture.index.conditions import FLAGS, LISTS, NUMBERS, WORDS, Amon
 from garaza.furniture.index.linking import BUILD_CANDIDATES, CANDIDATES, LINKS, OVERSAMPLING
 from garaza.furniture.index.port import IndexUnavailableError, Nearest, Point, vectors_missing
 
-FORMAT = 1
+FORMAT = 2
 """Of the folder, and of what is indexed how: with another one it is made anew."""
 CHANGED_SHARE = 0.25
 """Where more than this of a version is new or gone, it is made anew rather than from a copy of the one before."""
@@ -37,6 +39,7 @@ INDEX_KB = 1_000
 
 PART = 1000
 _PLAN, _VECTORS, _PAYLOADS = "plan.json", "vectors.f4", "payloads.jsonl"
+_KEPT_VECTORS = "vectors.npy"
 
 Ids = NDArray[np.int64]
 
@@ -145,14 +148,16 @@ def build(folder: Path) -> None:
         if gone := np.setdiff1d(ids_of(before), ids_of(folder)).tolist():
             shard.update(qdrant.UpdateOperation.delete_points(gone))
     vectors = _mapped(folder / _VECTORS, plan.dimensions)
+    kept, ids = _kept_vectors(folder, plan), ids_of(folder)
     with (folder / _PAYLOADS).open(encoding="utf-8") as lines:
         payloads = map(json.loads, lines)
-        points = (
-            qdrant.Point(key, vector.tolist(), payload)
-            for (key, payload), vector in zip(payloads, vectors, strict=True)
-        )
+        points = zip(payloads, vectors, strict=True)
         while part := list(itertools.islice(points, PART)):
-            shard.update(qdrant.UpdateOperation.upsert_points(part))
+            keys = [key for (key, _), _ in part]
+            kept[np.searchsorted(ids, keys)] = [vector for _, vector in part]
+            given = [qdrant.Point(key, vector.tolist(), payload) for (key, payload), vector in part]
+            shard.update(qdrant.UpdateOperation.upsert_points(given))
+    kept.flush()
     shard.optimize()
     shard.flush()
     shard.close()
@@ -166,6 +171,20 @@ def build(folder: Path) -> None:
         file.flush()
         os.fsync(file.fileno())
     (folder / "ready.json.new").replace(folder / "ready.json")
+
+
+def _kept_vectors(folder: Path, plan: Plan) -> np.memmap[Any, np.dtype[np.float16]]:
+    """Those that the version before has, and room for the others; in the order of the ids."""
+    ids = ids_of(folder)
+    kept = np.lib.format.open_memmap(folder / _KEPT_VECTORS, "w+", np.float16, (len(ids), plan.dimensions))
+    if plan.before is not None:
+        before = Path(plan.before)
+        _, here, there = np.intersect1d(ids, ids_of(before), assume_unique=True, return_indices=True)
+        old = np.load(before / _KEPT_VECTORS, mmap_mode="r", allow_pickle=False)
+        # Never all at once in memory: there may be a million.
+        for start in range(0, len(here), PART):
+            kept[here[start : start + PART]] = old[there[start : start + PART]]
+    return kept
 
 
 def _mapped(file: Path, dimensions: int) -> Vectors:
@@ -200,8 +219,12 @@ class Reader:
         ready = ready_of(folder)
         if ready is None:
             raise IndexUnavailableError(f"{folder} isn't whole")
-        self._dimensions = ready.dimensions
         self._shard = qdrant.EdgeShard.load(str(folder / "shard"))
+        self._ids = ids_of(folder)
+        # Nothing can't be mapped.
+        self._vectors = np.asarray(
+            np.load(folder / _KEPT_VECTORS, mmap_mode="r" if len(self._ids) else None, allow_pickle=False)
+        )
 
     @property
     def count(self) -> int:
@@ -210,24 +233,35 @@ class Reader:
 
     def search(self, vector: Vectors, limit: int, filters: Filters) -> Nearest:
         """See the port."""
-        again = qdrant.QuantizationSearchParams(rescore=True, oversampling=OVERSAMPLING)
+        # Else many are wanted of more candidates than a few are, which takes longer and finds these no better.
+        more = max(1.0, min(OVERSAMPLING, CANDIDATES / limit))
+        again = qdrant.QuantizationSearchParams(rescore=True, oversampling=more)
         params = qdrant.SearchParams(hnsw_ef=max(CANDIDATES, limit), quantization=again)
-        return self._nearest(vector, limit, _filter(filters), params)
-
-    def scores(self, vector: Vectors, ids: Sequence[int]) -> NDArray[np.float32]:
-        """See the port."""
-        given = set(ids)
-        only = qdrant.Filter(must=[qdrant.HasIdCondition(set(given))])
-        found = self._nearest(vector, len(given), only, qdrant.SearchParams(exact=True))
-        return found.scores_of(ids)
-
-    def _nearest(self, vector: Vectors, limit: int, only: qdrant.Filter | None, params: qdrant.SearchParams) -> Nearest:
-        query = qdrant.Query.Nearest(vector.tolist())
-        request = qdrant.SearchRequest(query, limit, filter=only, params=params, with_payload=False, with_vector=False)
+        request = qdrant.SearchRequest(
+            qdrant.Query.Nearest(vector.tolist()),
+            limit,
+            filter=_filter(filters),
+            params=params,
+            with_payload=False,
+            with_vector=False,
+        )
         found = self._shard.search(request)
         return Nearest(
             np.array([point.id for point in found], np.int64), np.array([point.score for point in found], np.float32)
         )
+
+    def scores(self, vector: Vectors, ids: Sequence[int]) -> NDArray[np.float32]:
+        """See the port."""
+        return self.vectors(np.array(ids, np.int64)) @ vector
+
+    def vectors(self, ids: NDArray[np.int64]) -> Vectors:
+        """See the port."""
+        found = np.full((len(ids), self._vectors.shape[1]), np.nan, np.float32)
+        if len(self._ids):
+            places = np.minimum(np.searchsorted(self._ids, ids), len(self._ids) - 1)
+            there = self._ids[places] == ids
+            found[there] = self._vectors[places[there]]
+        return found
 
 
 def _config(dimensions: int) -> qdrant.EdgeConfig:

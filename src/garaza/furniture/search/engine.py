@@ -12,25 +12,27 @@ from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextvars import copy_context
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from garaza.furniture.embedding.port import Encoder, Vectors
 from garaza.furniture.filters import Filters
-from garaza.furniture.index.port import LocalIndex, VectorIndex
+from garaza.furniture.index.port import IndexUnavailableError, LocalIndex, VectorIndex
 from garaza.furniture.products import TIERS
 from garaza.furniture.search.asked import MAX_DEPTH, MAX_QUERY_LETTERS, Asked
 from garaza.furniture.search.facets import Counts, counted, facets_of, named
 from garaza.furniture.search.found import Facet, Found, Hit, Relaxed, Understood
 from garaza.furniture.search.kinds import kind_of
-from garaza.furniture.search.lexical import Fit, fit_of
+from garaza.furniture.search.lexical import Fit, fit_of, has_any
 from garaza.furniture.search.meaning import DEPTH, Meaning, encode, likely
 from garaza.furniture.search.narrowing import Mask, combined, joined, masks_of
 from garaza.furniture.search.postings import Floats
+from garaza.furniture.search.preferring import preferred_in
 from garaza.furniture.search.ranking import (
     Boosts,
+    Candidates,
     boosted,
     boosts_of,
     found_by_words,
@@ -70,6 +72,10 @@ class _Words:
     found: Mask
     kind: Mask | None
     """See `kind_of`."""
+    preferred: Floats | None
+    """See `preference`."""
+    has_absent: Mask | None
+    """See `sunk`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,8 +87,12 @@ class _Narrowed:
     masks: Mapping[str, Mask]
     mask: Mask
     """All of these."""
+    words: Candidates
+    """What words found, of what they leave."""
     any_found: bool
     likely: NDArray[np.intp]
+    vectors: Vectors | None
+    """Fetched meanwhile: what is there when the encoder is done needn't be waited for."""
     counts: Counts | None
     """Of what words found. None: there are to be no facets."""
 
@@ -93,7 +103,8 @@ async def search(
     """The page that was asked for. Without an index or a model, or when they fail, only words are looked at."""
     text = " ".join(asked.text[:MAX_QUERY_LETTERS].split())
     understood = await _understood(snapshot, asked, text)
-    asking = _Asking(snapshot, asked, weights)
+    local = None if index is None else index.local()
+    asking = _Asking(snapshot, local, asked, weights)
     if not understood.text or not len(snapshot):
         return await _in_thread(asking.browse, understood)
     # They begin in this order: the encoder has been asked when words are looked up.
@@ -107,10 +118,9 @@ async def search(
         understood, relaxed = await asking.relaxed(meaning, words, understood)
         if relaxed:
             narrowed = await _in_thread(asking.narrow, words, understood)
-    local = None if index is None else index.local()
     if local is None:
         await meaning.find(narrowed)
-    return await _in_thread(asking.rank, words, meaning, local, understood, narrowed, relaxed)
+    return await _in_thread(asking.rank, words, meaning, understood, narrowed, relaxed)
 
 
 async def _in_thread(work: Callable[..., T], *given: object) -> T:
@@ -141,7 +151,7 @@ async def similar(
     boosts = boosts_of(snapshot, rows, asked, weights)
     order = order_of(snapshot, rows, boosted(similarity, boosts, weights), "relevance", MAX_DEPTH)
     order = order[_different_first(snapshot.families[rows[order]], snapshot.families[row])]
-    asking = _Asking(snapshot, asked, weights)
+    asking = _Asking(snapshot, None, asked, weights)
     return asking.page(Understood(text=""), rows, similarity, boosts, order, semantic=True)
 
 
@@ -158,6 +168,8 @@ class _Asking:
     """What all steps of one search need."""
 
     snapshot: Snapshot
+    local: LocalIndex | None
+    """None: the index has to be waited for, or there is none."""
     asked: Asked
     weights: Weights
 
@@ -170,22 +182,53 @@ class _Asking:
         if self.asked.sort != "relevance":
             similarity = fused(self.weights, fit, None, None, kind)
             found &= similarity >= _UNSORTED_SHARE * similarity.max(initial=0.0)
-        words = _Words(fit, lexical(self.weights, fit), found, kind)
+        words = _Words(
+            fit=fit,
+            by_words=lexical(self.weights, fit),
+            found=found,
+            kind=kind,
+            preferred=preference(self.snapshot, preferred_in(understood.text, self.snapshot)),
+            has_absent=has_any(self.snapshot, understood.absent) if understood.absent else None,
+        )
         return words, self.narrow(words, understood)
 
     def narrow(self, words: _Words, understood: Understood) -> _Narrowed:
         filters = joined(self.asked.filters, understood.filters)
         masks = masks_of(self.snapshot, filters, understood.not_countries)
         mask = combined(self.snapshot, masks)
+        rows, near = np.flatnonzero(words.found & mask), likely(words.by_words, mask)
         return _Narrowed(
             meant=understood.filters,
             filters=filters,
             masks=masks,
             mask=mask,
-            any_found=bool((words.found & mask).any()),
-            likely=likely(words.by_words, mask),
-            counts=counted(self.snapshot, words.found, masks) if self.asked.facets else None,
+            words=self._candidates(words, rows),
+            any_found=len(rows) > 0,
+            likely=near,
+            vectors=self._vectors(near),
+            counts=counted(self.snapshot, np.flatnonzero(words.found), masks) if self.asked.facets else None,
         )
+
+    def _candidates(self, words: _Words, rows: NDArray[np.intp]) -> Candidates:
+        def of_these(known: NDArray[Any] | None) -> NDArray[Any] | None:
+            return None if known is None else known[rows]
+
+        return Candidates(
+            rows=rows,
+            words=words.fit.words[rows],
+            grams=words.fit.grams[rows],
+            preferred=of_these(words.preferred),
+            kind=of_these(words.kind),
+            has_absent=of_these(words.has_absent),
+            boosts=boosts_of(self.snapshot, rows, self.asked, self.weights),
+        )
+
+    def _vectors(self, rows: NDArray[np.intp]) -> Vectors | None:
+        try:
+            return None if self.local is None else self.local.vectors(self.snapshot.ids[rows])
+        except IndexUnavailableError:
+            # It will be told when the nearest are asked for.
+            return None
 
     def browse(self, understood: Understood) -> Found:
         """Everything that the filters let through."""
@@ -196,9 +239,11 @@ class _Asking:
         filters = joined(self.asked.filters, understood.filters)
         masks = masks_of(self.snapshot, filters, understood.not_countries)
         rows = np.flatnonzero(combined(self.snapshot, masks))
-        similarity = sunk(self.weights, self.snapshot, rows, np.ones(len(rows), np.float32), understood.absent)
+        has_absent = has_any(self.snapshot, understood.absent)[rows] if understood.absent else None
+        similarity = sunk(self.weights, np.ones(len(rows), np.float32), has_absent)
         facets = facets_of(self.snapshot, every, masks, filters) if self.asked.facets else ()
-        boosts, order = self._ordered(rows, similarity)
+        boosts = boosts_of(self.snapshot, rows, self.asked, self.weights)
+        order = self._order(rows, similarity, boosts)
         return self.page(understood, rows, similarity, boosts, order, semantic=True, relaxed=relaxed, facets=facets)
 
     async def relaxed(
@@ -215,28 +260,24 @@ class _Asking:
         self,
         words: _Words,
         meaning: Meaning,
-        local: LocalIndex | None,
         understood: Understood,
         narrowed: _Narrowed,
         relaxed: tuple[Relaxed, ...],
     ) -> Found:
         """All that is left to be done when the vector is there: at one go, as each handing over takes its time, too."""
-        if local is not None:
-            meaning.find_here(local, narrowed)
-        found = words.found.copy()
-        found[meaning.found if self.asked.sort == "relevance" else meaning.close] = True
-        rows = np.flatnonzero(found & narrowed.mask)
-        fit = Fit(words.fit.words[rows], words.fit.grams[rows])
-        preferred = preference(self.snapshot, understood.preferred, rows)
-        kind = None if words.kind is None else words.kind[rows]
-        similarity = fused(self.weights, fit, _estimated(meaning.cosines, rows), preferred, kind)
-        similarity = sunk(self.weights, self.snapshot, rows, similarity, understood.absent)
-        boosts, order = self._ordered(rows, similarity)
-        semantic, facets = meaning.cosines is not None, self._facets(found & ~words.found, narrowed)
+        if self.local is not None:
+            meaning.find_here(self.local, narrowed)
+        near = meaning.found if self.asked.sort == "relevance" else meaning.close
+        more = near[~words.found[near]]
+        candidates = narrowed.words.and_also(self._candidates(words, more[narrowed.mask[more]]))
+        rows, boosts = candidates.rows, candidates.boosts
+        similarity = candidates.similarity(self.weights, _estimated(meaning.cosines, rows))
+        order = self._order(rows, similarity, boosts)
+        semantic, facets = meaning.cosines is not None, self._facets(more, narrowed)
         return self.page(understood, rows, similarity, boosts, order, semantic=semantic, relaxed=relaxed, facets=facets)
 
-    def _facets(self, more: Mask, narrowed: _Narrowed) -> tuple[Facet, ...]:
-        """With what was found besides what words found."""
+    def _facets(self, more: NDArray[np.intp], narrowed: _Narrowed) -> tuple[Facet, ...]:
+        """With the rows that were found besides what words found."""
         if narrowed.counts is None:
             return ()
         added = counted(self.snapshot, more, narrowed.masks)
@@ -268,10 +309,9 @@ class _Asking:
             facets=facets,
         )
 
-    def _ordered(self, rows: NDArray[np.intp], similarity: Floats) -> tuple[Boosts, NDArray[np.intp]]:
-        boosts = boosts_of(self.snapshot, rows, self.asked, self.weights)
+    def _order(self, rows: NDArray[np.intp], similarity: Floats, boosts: Boosts) -> NDArray[np.intp]:
         scores = boosted(similarity, boosts, self.weights)
-        return boosts, order_of(self.snapshot, rows, scores, self.asked.sort, MAX_DEPTH)
+        return order_of(self.snapshot, rows, scores, self.asked.sort, MAX_DEPTH)
 
     def _hits(self, rows: NDArray[np.intp], similarity: Floats, boosts: Boosts) -> tuple[Hit, ...]:
         scores = boosted(similarity, boosts, self.weights)

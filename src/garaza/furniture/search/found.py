@@ -37,8 +37,6 @@ class Understood:
     not_countries: tuple[str, ...] = ()
     absent: tuple[str, ...] = ()
     """Stems of what it is to be without. What has it comes far behind."""
-    preferred: tuple[Preference, ...] = ()
-    """Colours, materials and brands that are named without being demanded: what has others comes later."""
     constraints: tuple[Constraint, ...] = ()
 
 

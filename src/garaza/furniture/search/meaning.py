@@ -49,6 +49,10 @@ class Narrowing(Protocol):
     def likely(self) -> NDArray[np.intp]:
         """See the function."""
 
+    @property
+    def vectors(self) -> Vectors | None:
+        """Of these, float32, [likely, dimensions], NaN where there is none; None: they have to be asked for."""
+
 
 class Meaning:
     """Of one text. Where it can't be looked at, nothing is near."""
@@ -85,14 +89,15 @@ class Meaning:
                 if self._all_are_left_out(nearest, narrowing):
                     nearest = await self._index.search(self._vector, DEPTH, narrowing.filters)
                 cosines, others = self._placed(nearest, narrowing.likely)
-                cosines[others] = await self._index.scores(self._vector, self._snapshot.ids[others].tolist())
+                rows = narrowing.likely[others]
+                cosines[rows] = await self._index.scores(self._vector, self._snapshot.ids[rows].tolist())
         except IndexUnavailableError as error:
             _warn(error)
         else:
             self.cosines = cosines
 
     def find_here(self, index: LocalIndex, narrowing: Narrowing) -> None:
-        """The same, in a thread."""
+        """The same, in a thread, with vectors that were fetched before."""
         if self._vector is None:
             return
         try:
@@ -100,25 +105,26 @@ class Meaning:
                 nearest = index.search(self._vector, DEPTH, narrowing.meant)
                 if self._all_are_left_out(nearest, narrowing):
                     nearest = index.search(self._vector, DEPTH, narrowing.filters)
-                cosines, others = self._placed(nearest, narrowing.likely)
-                cosines[others] = index.scores(self._vector, self._snapshot.ids[others].tolist())
         except IndexUnavailableError as error:
             _warn(error)
-        else:
-            self.cosines = cosines
+            return
+        cosines, others = self._placed(nearest, narrowing.likely)
+        if narrowing.vectors is not None:
+            cosines[narrowing.likely[others]] = narrowing.vectors[others] @ self._vector
+        self.cosines = cosines
 
     def _all_are_left_out(self, nearest: Nearest, narrowing: Narrowing) -> bool:
         return not (narrowing.any_found or narrowing.mask[self._snapshot.rows_of(nearest.ids)].any())
 
     def _placed(self, nearest: Nearest, likely: NDArray[np.intp]) -> tuple[Floats, NDArray[np.intp]]:
-        """Cosines by row, as far as they are known now, and which rows' are to be asked for."""
+        """Cosines by row, as far as they are known now, and which of the likely rows' are to be asked for."""
         rows, there = self._snapshot.find(nearest.ids)
         scores = nearest.scores[there]
         cosines = np.full(len(self._snapshot), np.nan, np.float32)
         cosines[rows[there]] = scores
         self.found = rows[there]
         self.close = self.found[scores >= _NEAR * scores.max(initial=0.0)]
-        return cosines, likely[np.isnan(cosines[likely])][:DEPTH]
+        return cosines, np.flatnonzero(np.isnan(cosines[likely]))[:DEPTH]
 
 
 def _warn(error: IndexUnavailableError) -> None:

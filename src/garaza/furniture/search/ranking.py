@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,7 +12,7 @@ from numpy.typing import NDArray
 from garaza.furniture.places import region_of
 from garaza.furniture.search.asked import Asked, Sort
 from garaza.furniture.search.found import Preference
-from garaza.furniture.search.lexical import Fit, has_any
+from garaza.furniture.search.lexical import Fit
 from garaza.furniture.search.narrowing import Mask
 from garaza.furniture.search.postings import Floats
 from garaza.furniture.search.snapshot import Snapshot
@@ -35,16 +36,16 @@ class Boosts:
         return tuple(name for name in found if name)
 
 
-def preference(snapshot: Snapshot, preferred: Sequence[Preference], rows: NDArray[np.intp]) -> Floats | None:
+def preference(snapshot: Snapshot, preferred: Sequence[Preference]) -> Floats | None:
     """Share of the things named (a colour, a material, a brand) that each row has; None: none are named."""
     if not preferred:
         return None
-    sums = np.zeros(len(rows), np.float32)
+    sums = np.zeros(len(snapshot), np.float32)
     for alternatives in preferred:
         has = np.zeros(len(snapshot), np.bool_)
         for kind, key in alternatives:
             has |= snapshot.labels[kind].mask([key])
-        sums += has[rows]
+        sums += has
     return sums / np.float32(len(preferred))
 
 
@@ -78,13 +79,11 @@ def lexical(weights: Weights, fit: Fit) -> Floats:
     return np.asarray(sums / (weights.words + weights.grams), np.float32)
 
 
-def sunk(
-    weights: Weights, snapshot: Snapshot, rows: NDArray[np.intp], similarity: Floats, absent: Sequence[str]
-) -> Floats:
-    """What has something that it is to be without is far less what was asked for."""
-    if not absent:
+def sunk(weights: Weights, similarity: Floats, has_absent: Mask | None) -> Floats:
+    """What has something that it is to be without is far less what was asked for. None: it may have everything."""
+    if has_absent is None:
         return similarity
-    return np.where(has_any(snapshot, absent)[rows], similarity * np.float32(weights.absent), similarity)
+    return np.where(has_absent, similarity * np.float32(weights.absent), similarity)
 
 
 def boosts_of(snapshot: Snapshot, rows: NDArray[np.intp], asked: Asked, weights: Weights) -> Boosts:
@@ -111,6 +110,44 @@ def boosts_of(snapshot: Snapshot, rows: NDArray[np.intp], asked: Asked, weights:
     return Boosts(country, sponsor)
 
 
+@dataclass(frozen=True, slots=True)
+class Candidates:
+    """Some rows, with all that is known of them without a model."""
+
+    rows: NDArray[np.intp]
+    words: Floats
+    grams: Floats
+    preferred: Floats | None
+    kind: Mask | None
+    has_absent: Mask | None
+    """See `sunk`."""
+    boosts: Boosts
+
+    def similarity(self, weights: Weights, dense: Floats | None) -> Floats:
+        """How well each fits what was asked, 0 to 1. `dense` as of `fused`."""
+        fit = Fit(self.words, self.grams)
+        return sunk(weights, fused(weights, fit, dense, self.preferred, self.kind), self.has_absent)
+
+    def and_also(self, others: Candidates) -> Candidates:
+        """These, and then those, of the same search."""
+        return Candidates(
+            rows=np.concatenate([self.rows, others.rows]),
+            words=np.concatenate([self.words, others.words]),
+            grams=np.concatenate([self.grams, others.grams]),
+            preferred=_both(self.preferred, others.preferred),
+            kind=_both(self.kind, others.kind),
+            has_absent=_both(self.has_absent, others.has_absent),
+            boosts=Boosts(
+                np.concatenate([self.boosts.country, others.boosts.country]),
+                np.concatenate([self.boosts.sponsor, others.boosts.sponsor]),
+            ),
+        )
+
+
+def _both(one: NDArray[Any] | None, other: NDArray[Any] | None) -> NDArray[Any] | None:
+    return None if one is None or other is None else np.concatenate([one, other])
+
+
 def boosted(similarity: Floats, boosts: Boosts, weights: Weights) -> Floats:
     """What products are ranked by.
 
@@ -121,7 +158,7 @@ def boosted(similarity: Floats, boosts: Boosts, weights: Weights) -> Floats:
 
 
 def order_of(snapshot: Snapshot, rows: NDArray[np.intp], scores: Floats, sort: Sort, most: int) -> NDArray[np.intp]:
-    """Places in `rows` (ascending), the first ones first. What is equal comes by id, so that pages fit together."""
+    """Places in `rows`, the first ones first. What is equal comes by id, so that pages fit together."""
     if sort == "relevance":
         keys: NDArray[np.float64] = -scores.astype(np.float64)
     elif sort == "title":
@@ -131,9 +168,10 @@ def order_of(snapshot: Snapshot, rows: NDArray[np.intp], scores: Floats, sort: S
         # Those without a price come last, either way.
         keys = np.where(np.isnan(prices), np.inf, prices if sort == "price_asc" else -prices)
     if len(rows) > most:
-        # Rows are in the order of their ids, which decides between those that are equal to the last one.
         limit = np.partition(keys, most - 1)[most - 1]
         before, equal = np.flatnonzero(keys < limit), np.flatnonzero(keys == limit)
+        # Rows have the order of their ids, which decides between those that are equal to the last one.
+        equal = equal[np.argsort(rows[equal])]
         chosen = np.concatenate([before, equal[: most - len(before)]])
     else:
         chosen = np.arange(len(rows))

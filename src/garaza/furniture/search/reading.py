@@ -84,6 +84,7 @@ class Tokens:
         self.text = text
         self._all = [_token(match) for match in islice(_TOKEN.finditer(text), MAX_TOKENS)]
         self._texts = tuple(token.text for token in self._all)
+        self.has_numbers = any(token.kind == "number" for token in self._all)
         self._end = Token("end", "", len(text), len(text))
 
     def __len__(self) -> int:

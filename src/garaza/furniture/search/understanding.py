@@ -14,7 +14,7 @@ from garaza.furniture.filters import Filters, Span
 from garaza.furniture.places import country_name, country_of
 from garaza.furniture.products import key_of
 from garaza.furniture.search.bounding import ABOUT, LEAST, MOST, Bound, bound_at
-from garaza.furniture.search.found import Constraint, Preference, Understood
+from garaza.furniture.search.found import Constraint, Understood
 from garaza.furniture.search.reading import AXES, Quantity, Tokens, plain, with_unit_of
 from garaza.furniture.search.terms import STOP_WORDS, stem, word_set
 from garaza.furniture.search.wording import bounds
@@ -51,8 +51,6 @@ _NOT = frozenset(["not", "non", "neither", "nor", *_WITHOUT])
 _ARTICLES = frozenset(["a", "an", "any", "the"])
 _MOST_BRAND_WORDS = 6
 _MOST_COUNTRY_WORDS = 4
-_NAMED_LETTERS = 160
-"""In which names of colours, materials and brands are looked for."""
 
 
 class Vocabulary(Protocol):
@@ -98,7 +96,6 @@ def understand(text: str, vocabulary: Vocabulary, without: Collection[str] = ())
         filters=Filters(**{field: value for field, value in values.items() if field in known}),
         not_countries=values.get("not_countries", ()),
         absent=values.get("absent", ()),
-        preferred=_preferred(rest, vocabulary),
         constraints=tuple(piece.constraint for piece in pieces.values()),
     )
 
@@ -112,15 +109,9 @@ class _Reader:
         """Of the text."""
 
     def read(self) -> None:
-        rules: list[Callable[[int], int]] = [
-            self._range,
-            self._bound,
-            self._size,
-            self._stock,
-            self._place,
-            self._not,
-            self._by,
-        ]
+        rules: list[Callable[[int], int]] = [self._stock, self._place, self._not, self._by]
+        if self._tokens.has_numbers:
+            rules[:0] = [self._range, self._bound, self._size]
         at = 0
         while at < len(self._tokens):
             end = next((end for rule in rules if (end := rule(at)) > at), at)
@@ -371,7 +362,7 @@ class _Reader:
         while tokens[start].text in {":", "brand", "the"}:
             start += 1
         key, end = self._brand(start)
-        if not key or (tokens[at].text != "brand" and _is_word(key, self._vocabulary)):
+        if not key or (tokens[at].text != "brand" and is_word(key, self._vocabulary)):
             return at
         self.pieces.append(
             _Piece(Constraint(f"brands:{key}", f"by {tokens.text[tokens[start].start : tokens[end - 1].end]}"), key)
@@ -401,46 +392,6 @@ def _around(number: float, tolerance: float) -> tuple[float, float]:
     return number * (1 - tolerance), number * (1 + tolerance)
 
 
-@dataclass(frozen=True, slots=True)
-class _Named:
-    kind: str
-    key: str
-    start: int
-    end: int
-
-
-def _preferred(text: str, vocabulary: Vocabulary) -> tuple[Preference, ...]:
-    """What is named in a text: of each kind, and of what stands beside an "or", one is enough."""
-    lower = plain(text[:_NAMED_LETTERS])
-    named = [_Named("colors", mention.family, mention.start, mention.end) for mention in colors_in(lower)]
-    named += [_Named("materials", mention.family, mention.start, mention.end) for mention in materials_in(lower)]
-    named += _brands(lower, vocabulary)
-    named.sort(key=lambda one: (one.start, one.kind))
-    groups: list[list[_Named]] = []
-    for one in named:
-        between = lower[groups[-1][-1].end : one.start].strip() if groups else ""
-        alike = next((group for group in groups if group[0].kind == one.kind), None)
-        if groups and between in {"or", "/"}:
-            groups[-1].append(one)
-        elif alike:
-            alike.append(one)
-        else:
-            groups.append([one])
-    return tuple(tuple(dict.fromkeys((one.kind, one.key) for one in group)) for group in groups)
-
-
-def _brands(lower: str, vocabulary: Vocabulary) -> list[_Named]:
-    tokens = Tokens(lower)
-    found: list[_Named] = []
-    at = 0
-    while at < len(tokens):
-        key, end = brand_at(tokens, at, vocabulary)
-        if key and not _is_word(key, vocabulary):
-            found.append(_Named("brands", key, tokens[at].start, tokens[end - 1].end))
-        at = max(end, at + 1)
-    return found
-
-
-def _is_word(key: str, vocabulary: Vocabulary) -> bool:
+def is_word(key: str, vocabulary: Vocabulary) -> bool:
     """Whether a brand's name says more likely something else."""
     return key in STOP_WORDS or key in COLORS or key in MATERIALS or vocabulary.is_kind(stem(key))
