@@ -1,5 +1,8 @@
 """Searches from end to end: against encoding alone, and against embedding the catalogue when somebody first asks.
 
+Encoding alone is the same model in onnxruntime as it is, with one thread and nothing around it; and, for whoever wants
+to know what all else takes, our own encoder, which is faster than that (see decision 0034).
+
 The plain way keeps nothing: its first search after a start makes a vector of each product, with the same model, and
 every search looks at all of them in Python. What that takes is measured with a few hundred products, and said for as
 many as there are. Vectors of the catalogue searched here are those of a few hundred texts, moved a little: embedding
@@ -15,7 +18,9 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from pathlib import Path
 
 import numpy as np
+import onnxruntime
 import psutil
+from tokenizers import Tokenizer
 
 from benchmarks.report import Facts, Promise, Report, Row, percentile
 from garaza.furniture.embedding.models import bundled
@@ -40,7 +45,7 @@ _QUERIES = (
 )
 _PLAIN_PRODUCTS = 320
 """That the plain way is measured with."""
-_MOST_MS = 2
+_MOST_TIMES = 1.3
 _TIMES_SOONER = 50
 _TICK_SECONDS = 0.001
 
@@ -75,9 +80,12 @@ async def _run(count: int, rounds: int, place: Path) -> Report:
     async def words(text: str) -> object:
         return await search(snapshot, None, None, Asked(text=text, country="IT", limit=20))
 
+    bare = _bare()
     first = await _first(place, ours)
     plain_first, plain = await _plain(encoder)
-    found = await _compared({"encode": encoder.query, "ours": ours, "words": words, "plain": plain}, rounds)
+    found = await _compared(
+        {"bare": bare, "encode": encoder.query, "ours": ours, "words": words, "plain": plain}, rounds
+    )
     lag = await _lag(ours)
     await index.close()
     await encoder.close()
@@ -86,12 +94,13 @@ async def _run(count: int, rounds: int, place: Path) -> Report:
         rows=[
             Row("first search after a restart", 1000 * plain_first * count / _PLAIN_PRODUCTS, 1000 * first, "ms"),
             Row(f"a search (before: of {_PLAIN_PRODUCTS} products)", 1000 * found["plain"], 1000 * found["ours"], "ms"),
-            Row("encoding alone, and a search with all", 1000 * found["encode"], 1000 * found["ours"], "ms"),
+            Row("encoding alone, and a search with all", 1000 * found["bare"], 1000 * found["ours"], "ms"),
+            Row("our encoder alone, and a search with all", 1000 * found["encode"], 1000 * found["ours"], "ms"),
         ],
         promises=[
             Promise(
-                f"all of a search but encoding its text takes at most {_MOST_MS} ms",
-                1000 * (found["ours"] - found["encode"]) <= _MOST_MS,
+                f"a search takes at most {_MOST_TIMES} times as long as encoding its text alone",
+                found["ours"] <= _MOST_TIMES * found["bare"],
             ),
             Promise(
                 f"the first search after a restart is answered {_TIMES_SOONER} times sooner",
@@ -116,6 +125,26 @@ async def _run(count: int, rounds: int, place: Path) -> Report:
             "After a restart: files of the snapshot and the index are in the system's memory, the model isn't loaded."
         ],
     )
+
+
+def _bare() -> Callable[[str], Awaitable[object]]:
+    files = bundled()
+    tokenizer = Tokenizer.from_file(str(files.tokenizer))
+    tokenizer.no_padding()
+    tokenizer.enable_truncation(files.max_tokens)
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = 1
+    session = onnxruntime.InferenceSession(str(files.model), options, providers=["CPUExecutionProvider"])
+    names = [node.name for node in session.get_inputs()]
+
+    async def encode(text: str) -> object:
+        ids = np.array([tokenizer.encode(text).ids], np.int64)
+        known = {"input_ids": ids, "attention_mask": np.ones_like(ids), "token_type_ids": np.zeros_like(ids)}
+        out = np.asarray(session.run(None, {name: known[name] for name in names})[0])
+        pooled = out.mean(axis=tuple(range(1, out.ndim - 1)))[0]
+        return pooled / np.linalg.norm(pooled)
+
+    return encode
 
 
 async def _first(place: Path, ours: Callable[[str], Awaitable[object]]) -> float:

@@ -1,8 +1,8 @@
 """A model as onnxruntime has it once it is loaded, in files that are mapped into memory instead of being read.
 
-Loading makes weights of 8 bits into ones of 32, and packs them as the processor takes them: done each time, that is
-memory which lies in no file, and twice as much for a moment. Done once and written, the system may take it back at
-any time. What it is packed for is this version of onnxruntime and this kind of processor, so both are in the name.
+Loading packs weights as the processor takes them: done each time, that is memory which lies in no file, and twice as
+much for a moment. Done once and written, the system may take it back at any time. What it is packed for is this
+version of onnxruntime and this kind of processor, so both are in the name.
 """
 
 from __future__ import annotations
@@ -31,6 +31,8 @@ _FREE_BYTES = 1 << 30
 _UNUSED_SECONDS = 30 * 86400
 """After that nobody needs it: another version of a library, or a processor, is there."""
 _CLOSE = 1e-3
+_FORMAT = "2"
+"""Of what is made of a model before it is written."""
 
 
 class ReadyMade:
@@ -52,8 +54,8 @@ class ReadyMade:
     def exists(self) -> bool:
         return self.model.is_file()
 
-    def write(self, source: Path, options: onnxruntime.SessionOptions, probe: Vectors) -> bool:
-        """Make it of the model `source`, unless the disk is in the way.
+    def write(self, source: Path | bytes, options: onnxruntime.SessionOptions, probe: Vectors) -> bool:
+        """Make it of the model `source`, a file or what would be in one, unless the disk is in the way.
 
         Args:
             options: as the model is used with; they aren't usable for anything else afterwards.
@@ -106,7 +108,7 @@ class ReadyMade:
                     shutil.rmtree(other, ignore_errors=True)
 
 
-def _optimise(source: Path, folder: Path, options: onnxruntime.SessionOptions) -> None:
+def _optimise(source: Path | bytes, folder: Path, options: onnxruntime.SessionOptions) -> None:
     options.optimized_model_filepath = str(folder / _MODEL)
     options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_EXTENDED
     for name, value in (
@@ -115,17 +117,18 @@ def _optimise(source: Path, folder: Path, options: onnxruntime.SessionOptions) -
         ("save_external_prepacked_constant_initializers", "1"),
     ):
         options.add_session_config_entry(f"session.{name}", value)
-    onnxruntime.InferenceSession(str(source), options, providers=["CPUExecutionProvider"])
+    given = source if isinstance(source, bytes) else str(source)
+    onnxruntime.InferenceSession(given, options, providers=["CPUExecutionProvider"])
 
 
 def _here() -> str:
     """Of what the weights are packed for."""
-    what = "\0".join((onnxruntime.__version__, platform.machine(), _processor()))
+    what = "\0".join((_FORMAT, onnxruntime.__version__, platform.machine(), processor_flags()))
     return hashlib.sha256(what.encode()).hexdigest()[:12]
 
 
-def _processor() -> str:
-    """What it can do, where the system tells; else what it is called."""
+def processor_flags() -> str:
+    """What the processor can do, where the system tells; else what it is called."""
     with contextlib.suppress(OSError), Path("/proc/cpuinfo").open(encoding="ascii", errors="replace") as file:
         for line in file:
             name, _, value = line.partition(":")

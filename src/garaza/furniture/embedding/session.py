@@ -12,9 +12,10 @@ import onnxruntime
 from numpy.typing import NDArray
 from tokenizers import Encoding, Tokenizer
 
+from garaza.furniture.embedding.eight_bits import is_quick, narrowed
 from garaza.furniture.embedding.files import ModelFiles, ModelUnusableError
 from garaza.furniture.embedding.port import Vectors
-from garaza.furniture.embedding.ready_made import ReadyMade
+from garaza.furniture.embedding.ready_made import ReadyMade, processor_flags
 
 logger = logging.getLogger(__name__)
 
@@ -46,10 +47,11 @@ class Session:
         self._model: _Opened | None = None
         ready = None if keep is None else ReadyMade(keep, files)
         if ready is None or not self._take(ready):
-            self._model = _opened(files.model, _options(threads))
+            source = (narrowed(files.model) if is_quick(processor_flags()) else None) or files.model
+            self._model = _opened(source, _options(threads))
             probe = self._probe()
             self.dimensions = self._checked(probe)
-            if ready is not None and ready.write(files.model, _options(threads), probe):
+            if ready is not None and ready.write(source, _options(threads), probe):
                 self._take(ready)
 
     def _take(self, ready: ReadyMade) -> bool:
@@ -159,9 +161,11 @@ class _Opened:
     output: str
 
 
-def _opened(model: Path, options: onnxruntime.SessionOptions) -> _Opened:
+def _opened(source: Path | bytes, options: onnxruntime.SessionOptions) -> _Opened:
+    """A file, or what would be in one."""
+    given, model = (source, "the model") if isinstance(source, bytes) else (str(source), str(source))
     try:
-        session = onnxruntime.InferenceSession(str(model), options, providers=["CPUExecutionProvider"])
+        session = onnxruntime.InferenceSession(given, options, providers=["CPUExecutionProvider"])
     except Exception as error:  # onnxruntime's errors have nothing in common
         raise ModelUnusableError(f"{model} is no model that onnxruntime can run: {error}") from error
     inputs = frozenset(node.name for node in session.get_inputs())
