@@ -29,7 +29,7 @@ class ChaosServer(Server):
 
     def spawn(self, command: str, *options: str, stdout: Any = None) -> subprocess.Popen[str]:
         return subprocess.Popen(
-            [sys.executable, "-m", "tests.chaos.process", command, "--data-dir", str(self.data), *options],
+            [sys.executable, "-m", "tests.chaos", command, "--data-dir", str(self.data), *options],
             cwd=ROOT,
             env=self.environment,
             stdout=stdout,

@@ -10,9 +10,10 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
-from garaza.app import prepare
 from garaza.cli.common import configure_logging, load_settings
 from garaza.cli.worker import run_worker
+from garaza.kit.migrate import prepare
+from garaza.migrations import PACKAGE
 from garaza.reconstruction.options import Options
 from garaza.reconstruction.progress import Cancelled
 from garaza.reconstruction.result import RESULT_FILE, Result
@@ -54,7 +55,7 @@ def main() -> None:
     configure_logging()
     settings = load_settings(None, jobs={"concurrency": int(sys.argv[2])})
     parts = replace(make_parts(settings), reconstruct=reconstruct)
-    prepare(parts)
+    prepare(parts.data, parts.database.url, PACKAGE)
     run_worker(parts, sys.argv[1], supervised=True)
 
 

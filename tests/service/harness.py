@@ -94,7 +94,7 @@ class Server:
     def spawn(self, command: str, *options: str, stdout: Any = None) -> subprocess.Popen[str]:
         """Another process on the same data directory."""
         return subprocess.Popen(
-            [sys.executable, "-m", "tests.service.service_process", command, "--data-dir", str(self.data), *options],
+            [sys.executable, "-m", "tests.service", command, "--data-dir", str(self.data), *options],
             cwd=ROOT,
             env=self.environment,
             stdout=stdout,

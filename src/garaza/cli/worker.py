@@ -23,14 +23,15 @@ def worker(
     supervised: Annotated[bool, typer.Option(hidden=True, help="End when standard input ends.")] = False,
 ) -> None:
     """Work on scans until stopped."""
-    from garaza.app import prepare  # noqa: PLC0415 - `garaza --help` must not wait for it
+    from garaza.kit.migrate import prepare  # noqa: PLC0415 - `garaza --help` must not wait for it
+    from garaza.migrations import PACKAGE  # noqa: PLC0415
     from garaza.wiring import make_parts  # noqa: PLC0415
 
     settings = load_settings(data_dir, jobs={} if concurrency is None else {"concurrency": concurrency})
     configure_logging(settings.logging)
     parts = make_parts(settings)
     with data_errors_told(parts.data.root):
-        prepare(parts)
+        prepare(parts.data, parts.database.url, PACKAGE)
     run_worker(parts, owner, supervised=supervised)
 
 
