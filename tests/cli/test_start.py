@@ -51,3 +51,9 @@ def test_the_version_is_printed() -> None:
     done = run("--version")
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout.strip()[0].isdigit()
+
+
+def test_a_service_loads_nothing_that_only_reconstructions_need() -> None:
+    script = "import sys, garaza.app, garaza.wiring; print(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", script], env=ENVIRONMENT, capture_output=True, text=True, check=True)
+    assert not {"av", "cv2", "numba", "pycolmap", "scipy", "trimesh"} & set(done.stdout.split())

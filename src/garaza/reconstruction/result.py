@@ -11,8 +11,8 @@ from typing import Any
 
 from garaza.reconstruction import partial
 from garaza.reconstruction.cameras.scale import Scale
-from garaza.reconstruction.frames import SourceInfo
 from garaza.reconstruction.progress import Stage, StageCost
+from garaza.reconstruction.source_info import SourceInfo
 
 FORMAT_VERSION = 1
 RESULT_FILE = partial.RESULT_FILE

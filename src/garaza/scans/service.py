@@ -26,7 +26,6 @@ from garaza.kit.pagination import Page, Paging
 from garaza.kit.storage import DataDirectory
 from garaza.reconstruction.cameras.scale import Scale
 from garaza.reconstruction.engines import ENGINES
-from garaza.reconstruction.rescale import rescale
 from garaza.reconstruction.result import Result
 from garaza.scans.kept import KeptStatus, may_know
 from garaza.scans.result import PARTS, build_result
@@ -263,6 +262,9 @@ class ScanService:
 
     def _rewrite(self, old: Path, new: Path, request: ScaleRequest) -> tuple[Scale, list[dict[str, Any]]]:
         """The result in `old` with another scale in `new`. Blocks."""
+        # Brings all that writes models along, numba among it, which a service needs for nothing else.
+        from garaza.reconstruction.rescale import rescale  # noqa: PLC0415
+
         scale = _new_scale(Result.read(old).scale, request)
         result = rescale(old, new, scale)
         if self._compress:

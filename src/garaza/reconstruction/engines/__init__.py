@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from importlib import import_module
+from typing import TYPE_CHECKING
 
-from garaza.reconstruction.engine import Engine
 from garaza.reconstruction.failures import EngineUnavailable
+
+if TYPE_CHECKING:
+    from garaza.reconstruction.engine import Engine
 
 ENGINES: dict[str, tuple[str, str]] = {
     "geometric": ("garaza.reconstruction.engines.geometric", "GeometricEngine"),

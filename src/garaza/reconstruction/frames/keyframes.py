@@ -25,11 +25,12 @@ from garaza.reconstruction.frames.colours import to_rgb, tone_map
 from garaza.reconstruction.frames.limits import MIN_PHOTOS
 from garaza.reconstruction.frames.motion import FLOW_SIZE, MotionTracker, sharpness
 from garaza.reconstruction.frames.photos import list_photos, read_photo
-from garaza.reconstruction.frames.source import SourceInfo, probe
+from garaza.reconstruction.frames.source import probe
 from garaza.reconstruction.frames.video import VideoFacts, decode, open_video, read_facts
 from garaza.reconstruction.frames.windows import Candidate, Windows
 from garaza.reconstruction.prediction import UInt8
 from garaza.reconstruction.progress import Monitor
+from garaza.reconstruction.source_info import SourceInfo
 
 STEP = 0.02
 """Motion, as a share of the diagonal, from which a frame may be one of its own."""

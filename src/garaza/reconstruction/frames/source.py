@@ -2,30 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 
 from garaza.reconstruction.frames.limits import MAX_SECONDS
 from garaza.reconstruction.frames.photos import list_photos
 from garaza.reconstruction.frames.video import read_facts
-
-
-@dataclass(frozen=True, slots=True)
-class SourceInfo:
-    """Facts about the input, sizes after the rotation flag has been applied."""
-
-    kind: str
-    """"video" or "photos"."""
-    width: int
-    height: int
-    duration_s: float
-    """0 for photos."""
-    frame_rate: float
-    """Average frames a second; 0 for photos."""
-    frame_count: int
-    """Estimated from the container where it doesn't say; exact for photos."""
-    codec: str
-    """As FFmpeg names it ("h264", "hevc", …); the file type for photos."""
+from garaza.reconstruction.source_info import SourceInfo
 
 
 def probe(path: Path) -> SourceInfo:
