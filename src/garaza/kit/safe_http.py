@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import functools
 import socket
 import ssl
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
@@ -94,7 +95,7 @@ class SafeHttp:
         public: Callable[[str], bool] = is_public,
         ssl_context: ssl.SSLContext | None = None,
     ) -> None:
-        """Set up; reads the system's certificates.
+        """Set up; the first reads the system's certificates.
 
         Args:
             timeout_seconds: for a whole request, from waiting for its turn to the last byte.
@@ -115,7 +116,7 @@ class SafeHttp:
         if resolver is None:
             resolver = self._own_resolver = SystemResolver()
         self._pool = httpcore2.AsyncConnectionPool(
-            ssl_context=ssl_context or httpx2.create_ssl_context(trust_env=False),
+            ssl_context=ssl_context or _system_certificates(),
             max_connections=max_connections,
             # A connection is used once. Who answers at a name may change, and so may who asked.
             max_keepalive_connections=0,
@@ -183,6 +184,12 @@ class SafeHttp:
         trace: TracebackType | None,
     ) -> None:
         await self.aclose()
+
+
+@functools.cache
+def _system_certificates() -> ssl.SSLContext:
+    """One for all: reading them takes longer than anything else that a client needs."""
+    return httpx2.create_ssl_context(trust_env=False)
 
 
 class SystemResolver:
