@@ -110,6 +110,7 @@ def test_while_something_is_sent_leaving_is_asked_about(visit: Visit, clip: byte
     visitor.page.get_by_text("Standard").click()
     visitor.choose(clip)
     expect(visitor.page.get_by_role("button", name="Cancel")).to_be_visible()
-    visitor.page.close(run_before_unload=True)
+    with visitor.page.expect_event("dialog"):
+        visitor.page.close(run_before_unload=True)
     expect(visitor.page.get_by_role("button", name="Cancel")).to_be_visible()
     assert len(visitor.questions) == 1

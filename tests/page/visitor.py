@@ -21,6 +21,9 @@ OUTAGE = (
     "ERR_INCOMPLETE_CHUNKED_ENCODING",
     "ERR_CONTENT_LENGTH_MISMATCH",
     "ERR_SOCKET_NOT_CONNECTED",
+    "ERR_RESPONSE_HEADERS_TRUNCATED",
+    # Of WebSockets.
+    "Connection closed before receiving a handshake response",
 )
 DESKTOP = {"width": 1280, "height": 900}
 FOCUSED = """() => {
