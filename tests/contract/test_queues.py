@@ -32,7 +32,8 @@ from tests.service.harness import PATIENCE_SECONDS, ROOT, is_gone
 
 pytestmark = pytest.mark.anyio
 
-FAST = {"lease_seconds": 1, "heartbeat_seconds": 0.1, "republish_seconds": 1}
+FAST = {"lease_seconds": 3, "heartbeat_seconds": 0.1, "republish_seconds": 1}
+"""A lease outlasts any moment in which the machine does something else: without it a job is done again."""
 
 
 @dataclass

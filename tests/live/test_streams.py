@@ -139,7 +139,7 @@ def test_who_may_not_see_it_is_told_so_before_it_begins(server: Server) -> None:
 
 
 def test_it_ends_with_the_scan_that_is_deleted_and_with_the_time(start_server: StartServer) -> None:
-    server = start_server(GARAZA_LIVE__STREAM_SECONDS="0.5", GARAZA_LIVE__PING_SECONDS="0.1")
+    server = start_server(GARAZA_LIVE__STREAM_SECONDS="2", GARAZA_LIVE__PING_SECONDS="0.1")
     anna = register(server)
     job_id = anna.upload()
     with stream(server, f"?job_id={job_id}", anna) as (_, events):

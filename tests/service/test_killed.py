@@ -78,7 +78,7 @@ def test_a_restart_of_everything_loses_nothing(start_server: StartServer, ending
 
 
 def test_a_worker_that_slept_past_its_lease_does_not_overwrite_who_took_over(start_server: StartServer) -> None:
-    server = start_server(GARAZA_JOBS__LEASE_SECONDS="1")
+    server = start_server(GARAZA_JOBS__LEASE_SECONDS="3")
     job_id, attempt = half_way(server)
     for pid in (attempt["worker"], attempt["pid"]):
         os.kill(pid, signal.SIGSTOP)
@@ -116,7 +116,7 @@ def test_what_a_killed_server_was_receiving_is_swept(start_server: StartServer, 
 
 
 def test_work_that_hangs_is_stopped_and_told_of(start_server: StartServer) -> None:
-    server = start_server(GARAZA_JOBS__MAX_SECONDS="5")
+    server = start_server(GARAZA_JOBS__MAX_SECONDS="3")
     job_id = server.new_scan()
     server.hold(job_id)
     server.process_scan(job_id)

@@ -64,7 +64,7 @@ def test_a_body_that_trickles_is_stopped_by_the_time_for_all_of_it(start_server:
 
 @pytest.mark.skipif(sys.platform != "linux", reason="the kernel does it, and only Linux's can be told to")
 def test_a_client_that_takes_nothing_is_cut_off(start_server: StartServer) -> None:
-    server = start_server(GARAZA_TIMEOUTS__SEND_IDLE_SECONDS="1", GARAZA_SHEDDING__MAX_TRANSFERS="1")
+    server = start_server(GARAZA_TIMEOUTS__SEND_IDLE_SECONDS="3", GARAZA_SHEDDING__MAX_TRANSFERS="1")
     job_id = server.finished_scan()
     (folder,) = (server.data / "results" / job_id).iterdir()
     name = server.client.get(f"/api/result/{job_id}").json()["model_asset"]["filename"]

@@ -118,9 +118,11 @@ def test_an_unknown_scan_is_refused(server: Server, job_id: str) -> None:
 def test_sockets_are_limited(start_server: Any) -> None:
     server = start_server(GARAZA_LIVE__MAX_SOCKETS="1")
     job_id = server.new_scan()
+    server.hold(job_id)
     with server.socket(job_id) as first:
         server.process_scan(job_id)
         read_until(first, "running")
         with server.socket(job_id) as second:
             assert read_all(second) == ([], 1013)
+        server.let_go(job_id)
         assert read_all(first)[1] == 1000
