@@ -10,7 +10,7 @@ from websockets.exceptions import ConnectionClosed
 
 from tests.live.clients import Account, read_all, refused, register, socket
 from tests.service.fixtures import StartServer
-from tests.service.harness import PATIENCE_SECONDS, Server
+from tests.service.harness import NO_WORKER, PATIENCE_SECONDS, Server
 
 
 @pytest.fixture(scope="module")
@@ -90,7 +90,7 @@ def test_a_first_message_that_does_not_say_who_it_is_is_refused(
 
 
 def test_a_token_in_the_address_opens_nothing(start_server: StartServer) -> None:
-    server = start_server(GARAZA_LIVE__AUTH_SECONDS="0.2")
+    server = start_server(**NO_WORKER, GARAZA_LIVE__AUTH_SECONDS="0.2")
     anna = register(server)
     job_id = anna.upload()
     for query in (f"?token={anna.token}", f"?access_token={anna.token}"):

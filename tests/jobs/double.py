@@ -8,10 +8,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from garaza.reconstruction.cameras.scale import Scale
-from garaza.reconstruction.frames import SourceInfo
 from garaza.reconstruction.options import Options
 from garaza.reconstruction.progress import Cancelled, Progress, Stage
 from garaza.reconstruction.result import RESULT_FILE, Result, describe_file
+from garaza.reconstruction.source_info import SourceInfo
 from tests.service.harness import PATIENCE_SECONDS
 
 RESULT = Result(

@@ -12,7 +12,7 @@ from websockets.exceptions import ConnectionClosed
 from tests.live.clients import Account, hear, hear_until, open_socket, read_all, refused, register
 from tests.live.worker import Worker
 from tests.service.fixtures import StartServer
-from tests.service.harness import Server, eventually
+from tests.service.harness import NO_WORKER, Server, eventually
 
 
 @pytest.fixture(scope="module")
@@ -236,7 +236,7 @@ def test_a_flood_is_sent_away(server: Server, anna: Account) -> None:
 
 
 def test_it_ends_with_the_token_unless_there_is_a_new_one(start_server: StartServer) -> None:
-    server = start_server(GARAZA_ACCOUNTS__ACCESS_TOKEN_SECONDS="60")
+    server = start_server(**NO_WORKER, GARAZA_ACCOUNTS__ACCESS_TOKEN_SECONDS="60")
     anna = register(server)
     with open_socket(server, "/ws", anna.headers) as socket:
         warning = hear_until(socket, "expiring")[-1]
@@ -260,7 +260,7 @@ def test_it_ends_with_the_login(server: Server) -> None:
 
 
 def test_one_account_has_so_many_and_a_place_that_was_left_is_free(start_server: StartServer) -> None:
-    server = start_server(GARAZA_LIVE__MAX_SOCKETS_PER_USER="2")
+    server = start_server(**NO_WORKER, GARAZA_LIVE__MAX_SOCKETS_PER_USER="2")
     anna, berta = register(server), register(server)
     with open_socket(server, "/ws", anna.headers) as first, open_socket(server, "/ws", anna.headers) as second:
         hear(first), hear(second)
@@ -293,7 +293,7 @@ def _opens(server: Server, account: Account) -> bool:
 
 
 def test_a_client_that_gives_no_sign_of_life_is_sent_away(start_server: StartServer) -> None:
-    server = start_server(GARAZA_LIVE__PING_SECONDS="1")
+    server = start_server(**NO_WORKER, GARAZA_LIVE__PING_SECONDS="1")
     anna = register(server)
     with (
         open_socket(server, "/ws?heartbeat=app", anna.headers) as silent,
@@ -309,7 +309,7 @@ def test_a_client_that_gives_no_sign_of_life_is_sent_away(start_server: StartSer
 
 
 def test_stopping_the_service_waits_for_nobody_who_listens(start_server: StartServer) -> None:
-    server = start_server()
+    server = start_server(**NO_WORKER)
     anna = register(server)
     with open_socket(server, "/ws", anna.headers) as socket:
         hear(socket)

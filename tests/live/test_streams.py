@@ -14,7 +14,7 @@ import pytest
 from tests.live.clients import Account, register
 from tests.live.worker import Worker
 from tests.service.fixtures import StartServer
-from tests.service.harness import PATIENCE_SECONDS, Server, eventually
+from tests.service.harness import NO_WORKER, PATIENCE_SECONDS, Server, eventually
 
 
 @contextmanager
@@ -139,7 +139,7 @@ def test_who_may_not_see_it_is_told_so_before_it_begins(server: Server) -> None:
 
 
 def test_it_ends_with_the_scan_that_is_deleted_and_with_the_time(start_server: StartServer) -> None:
-    server = start_server(GARAZA_LIVE__STREAM_SECONDS="2", GARAZA_LIVE__PING_SECONDS="0.1")
+    server = start_server(**NO_WORKER, GARAZA_LIVE__STREAM_SECONDS="2", GARAZA_LIVE__PING_SECONDS="0.1")
     anna = register(server)
     job_id = anna.upload()
     with stream(server, f"?job_id={job_id}", anna) as (_, events):
@@ -152,7 +152,7 @@ def test_it_ends_with_the_scan_that_is_deleted_and_with_the_time(start_server: S
 
 
 def test_a_place_is_free_again_when_a_client_has_gone(start_server: StartServer) -> None:
-    server = start_server(GARAZA_LIVE__MAX_SOCKETS="1")
+    server = start_server(**NO_WORKER, GARAZA_LIVE__MAX_SOCKETS="1")
     anna = register(server)
 
     def opens() -> bool:
@@ -165,7 +165,7 @@ def test_a_place_is_free_again_when_a_client_has_gone(start_server: StartServer)
 
 
 def test_stopping_the_service_waits_for_nobody_who_listens(start_server: StartServer) -> None:
-    server = start_server(GARAZA_SERVER__SHUTDOWN_SECONDS="80")
+    server = start_server(**NO_WORKER, GARAZA_SERVER__SHUTDOWN_SECONDS="80")
     anna = register(server)
     with stream(server, "", anna) as (_, events):
         next(events)

@@ -12,7 +12,7 @@ import pytest
 from tests.live.clients import Account, hear, hear_until, open_socket, register
 from tests.live.worker import Worker
 from tests.service.fixtures import StartServer
-from tests.service.harness import PATIENCE_SECONDS, Server, eventually
+from tests.service.harness import NO_WORKER, PATIENCE_SECONDS, Server, eventually
 
 BIG = "x" * 20_000
 
@@ -76,7 +76,7 @@ def _resident_bytes(pid: int) -> int:
 
 def test_who_only_sends_pings_is_cut_off(start_server: StartServer) -> None:
     """Answers that nobody reads are kept by no one."""
-    server = start_server()
+    server = start_server(**NO_WORKER)
     anna = register(server)
     line = never_reads(server, anna, stream=False)
     eventually(lambda: figure(server, "garaza_live_connections") == 1, "it is in")

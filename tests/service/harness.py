@@ -20,6 +20,8 @@ from tests.limits import GENEROUS_VARIABLES
 ROOT = Path(__file__).resolve().parents[2]
 PATIENCE_SECONDS = 90
 """For things that must happen, on however slow a machine; passing tests never wait for it."""
+NO_WORKER = {"GARAZA_JOBS__EMBEDDED_WORKER": "false"}
+"""For services that nobody processes a scan with: a worker takes as long to start as they do."""
 
 T = TypeVar("T")
 

@@ -19,7 +19,7 @@ from sqlalchemy import create_engine
 
 from garaza.errors import add_handlers
 from tests.service.fixtures import StartServer
-from tests.service.harness import PATIENCE_SECONDS, Server, eventually
+from tests.service.harness import NO_WORKER, PATIENCE_SECONDS, Server, eventually
 
 HEAD = (
     b"POST /api/upload HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Type: multipart/form-data; boundary=xyz\r\n"
@@ -142,7 +142,7 @@ def test_what_is_read_past_is_bounded_too(server: Server, first: bytes) -> None:
 
 
 def test_an_upload_that_comes_to_a_halt_is_given_up(start_server: StartServer) -> None:
-    server = start_server(GARAZA_UPLOADS__STALL_SECONDS="0.3")
+    server = start_server(**NO_WORKER, GARAZA_UPLOADS__STALL_SECONDS="0.3")
     answer = answer_to(server, sent(HEAD + b"Content-Length: 100000\r\n\r\n", FILE + b"x"))
     assert answer.startswith(b"HTTP/1.1 408 ")
     assert b"upload_stalled" in answer
@@ -153,10 +153,10 @@ def test_an_upload_without_a_length_leaves_the_reserve_alone(start_server: Start
     def free() -> int:
         return os.statvfs(server.data).f_bavail * os.statvfs(server.data).f_frsize
 
-    server = start_server()
+    server = start_server(**NO_WORKER)
     reserve = free() - 32_000_000
     server.stop()
-    server = start_server(GARAZA_UPLOADS__MIN_FREE_BYTES=str(reserve))
+    server = start_server(**NO_WORKER, GARAZA_UPLOADS__MIN_FREE_BYTES=str(reserve))
     first = HEAD + b"Transfer-Encoding: chunked\r\n\r\n%x\r\n%b\r\n" % (len(FILE), FILE)
     chunks = endless(first, b"100000\r\n" + bytes(1 << 20) + b"\r\n")
     answer = answer_to(server, chunks)
@@ -233,7 +233,7 @@ def test_a_range_of_another_kind_or_of_too_many_parts_is_no_range(server: Server
 
 @pytest.mark.parametrize("kind", ["sqlite"])
 def test_a_database_that_others_hold_is_a_reason_to_wait(start_server: StartServer, kind: str) -> None:
-    server = start_server(GARAZA_DATABASE__BUSY_TIMEOUT_SECONDS="1")
+    server = start_server(**NO_WORKER, GARAZA_DATABASE__BUSY_TIMEOUT_SECONDS="1")
     job_id = server.new_scan()
     with closing(sqlite3.connect(server.data / "garaza.db", isolation_level=None)) as other:
         other.execute("BEGIN IMMEDIATE")

@@ -13,7 +13,7 @@ import pytest
 from websockets.exceptions import InvalidStatus
 
 from tests.service.fixtures import StartServer
-from tests.service.harness import PATIENCE_SECONDS, Server, eventually
+from tests.service.harness import NO_WORKER, PATIENCE_SECONDS, Server, eventually
 
 LOGIN = b"POST /api/auth/login HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
 
@@ -38,7 +38,7 @@ def all_of(connection: socket.socket) -> bytes:
 def test_a_body_that_stops_coming_is_answered_and_the_connection_closed(
     start_server: StartServer, framing: bytes
 ) -> None:
-    server = start_server(GARAZA_TIMEOUTS__BODY_IDLE_SECONDS="0.3")
+    server = start_server(**NO_WORKER, GARAZA_TIMEOUTS__BODY_IDLE_SECONDS="0.3")
     with connected(server) as connection:
         connection.sendall(LOGIN + framing)
         head, _, body = all_of(connection).partition(b"\r\n\r\n")
@@ -49,7 +49,7 @@ def test_a_body_that_stops_coming_is_answered_and_the_connection_closed(
 
 
 def test_a_body_that_trickles_is_stopped_by_the_time_for_all_of_it(start_server: StartServer) -> None:
-    server = start_server(GARAZA_TIMEOUTS__BODY_IDLE_SECONDS="60", GARAZA_TIMEOUTS__GENERAL_SECONDS="1.5")
+    server = start_server(**NO_WORKER, GARAZA_TIMEOUTS__BODY_IDLE_SECONDS="60", GARAZA_TIMEOUTS__GENERAL_SECONDS="1.5")
     with connected(server) as connection:
         connection.sendall(LOGIN + b"Content-Length: 50000\r\n\r\n{")
         connection.settimeout(0.05)
@@ -112,7 +112,7 @@ def test_a_client_that_reads_slowly_gets_everything(start_server: StartServer) -
 
 
 def test_sockets_that_are_opened_too_often_are_refused_with_a_reason(start_server: StartServer) -> None:
-    server = start_server(GARAZA_RATE_LIMITS__POLLING_PER_MINUTE="4")
+    server = start_server(**NO_WORKER, GARAZA_RATE_LIMITS__POLLING_PER_MINUTE="4")
     job_id = server.new_scan()
     for _ in range(4):
         with server.socket(job_id):
@@ -125,7 +125,7 @@ def test_sockets_that_are_opened_too_often_are_refused_with_a_reason(start_serve
 
 
 def test_a_storm_is_answered_at_once_and_health_stays_within_reach(start_server: StartServer) -> None:
-    server = start_server(GARAZA_SHEDDING__MAX_REQUESTS="4")
+    server = start_server(**NO_WORKER, GARAZA_SHEDDING__MAX_REQUESTS="4")
     job_id = server.new_scan()
 
     def ask(_number: int) -> int:
@@ -141,7 +141,7 @@ def test_a_storm_is_answered_at_once_and_health_stays_within_reach(start_server:
 
 
 def test_an_address_is_told_by_a_trusted_proxy_alone(start_server: StartServer) -> None:
-    server = start_server(GARAZA_RATE_LIMITS__GENERAL_PER_MINUTE="2")
+    server = start_server(**NO_WORKER, GARAZA_RATE_LIMITS__GENERAL_PER_MINUTE="2")
 
     def ask(forwarded: str) -> int:
         return server.client.get("/api/profile", headers={"X-Forwarded-For": forwarded}).status_code

@@ -11,7 +11,7 @@ import pytest
 
 from tests.service import clips
 from tests.service.fixtures import StartServer
-from tests.service.harness import PATIENCE_SECONDS, Server, eventually
+from tests.service.harness import NO_WORKER, PATIENCE_SECONDS, Server, eventually
 
 TUS = {"Tus-Resumable": "1.0.0"}
 PART = {**TUS, "Content-Type": "application/offset+octet-stream"}
@@ -61,7 +61,7 @@ class Broken:
 
 @pytest.mark.timeout(600)
 def test_an_upload_that_is_cut_twenty_times_arrives_bit_exact(start_server: StartServer, large: bytes) -> None:
-    server = start_server()
+    server = start_server(**NO_WORKER)
     place = begin(server, len(large))
     chance = random.Random(11)
     # Most of the cuts in the first part, so that there is always something left to be cut.
@@ -96,7 +96,7 @@ def test_an_upload_that_is_cut_twenty_times_arrives_bit_exact(start_server: Star
 
 
 def test_what_has_arrived_is_told_after_a_kill(start_server: StartServer, clip: bytes) -> None:
-    server = start_server()
+    server = start_server(**NO_WORKER)
     place = begin(server, len(clip))
     assert send(server, place, 0, clip[:5000]).status_code == 204
     server.kill()
@@ -106,7 +106,7 @@ def test_what_has_arrived_is_told_after_a_kill(start_server: StartServer, clip: 
 
 
 def test_a_kill_while_it_is_looked_into_costs_nothing(start_server: StartServer, clip: bytes) -> None:
-    server = start_server()
+    server = start_server(**NO_WORKER)
     place = begin(server, len(clip))
     request = Broken(server, place, 0, clip, len(clip))
     file = server.data / "partial" / place.rsplit("/", 1)[1]
@@ -121,7 +121,7 @@ def test_a_kill_while_it_is_looked_into_costs_nothing(start_server: StartServer,
 
 
 def test_a_part_with_a_checksum_that_a_kill_cut_short_does_not_count(start_server: StartServer, large: bytes) -> None:
-    server = start_server()
+    server = start_server(**NO_WORKER)
     place = begin(server, len(large))
     assert send(server, place, 0, large[:1000]).status_code == 204
     digest = "Upload-Checksum: sha1 " + "A" * 27 + "="
