@@ -33,16 +33,23 @@ _LONGEST = {
     name: place
     for place, name in enumerate(
         (
-            "tests/database/test_queries.py",
-            "tests/service/test_killed.py",
             "tests/reconstruction/test_pipeline.py",
+            "tests/contract/test_queues.py",
+            "tests/database/test_queries.py",
             "tests/service/test_s3.py",
-            "tests/service/test_limits.py",
+            "tests/api/test_anything.py",
+            "tests/cli/test_service.py",
+            "tests/jobs/test_life_cycle.py",
+            "tests/service/test_killed.py",
+            "tests/api/test_tus.py",
+            "tests/cli/test_scan.py",
+            "tests/live/test_all_scans.py",
         )
     )
 }
-"""Files that take minutes: the last to begin would keep one process at work while the others have ended. Processes
-take files in the order of collection (`--no-loadscope-reorder`), and not by the number of tests in them."""
+"""Files that take long: the last to begin would keep one process at work while the others have ended. Processes take
+files in the order of collection (`--no-loadscope-reorder`), and not by the number of tests in them. What computes and
+what mostly waits take turns, so that two processes have one of each."""
 
 _ON_BOTH = ("jobs", "contract", "database", "live", "importing")
 """Folders whose tests are about the database itself, so that each kind of it is always tried."""
