@@ -62,7 +62,7 @@ async def _run(count: int, rounds: int, place: Path) -> Report:
     Snapshot.build(rows(count), place / "1")
     built = time.perf_counter() - began
     vectors = await asyncio.to_thread(_vectors, encoder, count)
-    index = EdgeIndex(place / "index")
+    index = EdgeIndex(place / "index", apart=True)
     before = psutil.Process().memory_info().rss
     began = time.perf_counter()
     snapshot = Snapshot.load(place / "1")

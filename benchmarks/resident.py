@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 
 ROLLUP = Path("/proc/self/smaps_rollup")
 
 
-def resident() -> dict[str, int]:
-    """Bytes of this process: `rss`, all that is in memory; `pss`, of what it shares with others its part only; `own`,
-    what lies in no file, so that the system can't take it back; `peak`, the most that `rss` ever was.
+def resident(others: Iterable[int] = ()) -> dict[str, int]:
+    """Bytes of this process, and of others by their number: `rss`, all that is in memory; `pss`, of what is shared with
+    others their part only; `own`, what lies in no file, so that the system can't take it back; `peak`, the most that
+    `rss` ever was.
     """
-    found = _bytes(ROLLUP)
-    peak = _bytes(Path("/proc/self/status"))["VmHWM"]
+    told = [_told(Path("/proc", str(process))) for process in ("self", *others)]
+    return {name: sum(one[name] for one in told) for name in told[0]}
+
+
+def _told(process: Path) -> dict[str, int]:
+    found = _bytes(process / ROLLUP.name)
+    peak = _bytes(process / "status")["VmHWM"]
     return {"rss": found["Rss"], "pss": found["Pss"], "own": found["Anonymous"], "peak": peak}
 
 

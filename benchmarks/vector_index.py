@@ -35,7 +35,7 @@ from garaza.furniture.embedding.port import Vectors
 from garaza.furniture.filters import NO_FILTERS, Filters, Span
 from garaza.furniture.index.edge import EdgeIndex
 from garaza.furniture.index.port import Point
-from garaza.furniture.index.shard import Reader
+from garaza.furniture.index.readers import ReaderHere
 
 _TEN = 10
 _BRANDS = 100
@@ -154,7 +154,7 @@ def _growth(found: Sequence[_Measured]) -> Facts:
 
 
 async def _measure(vectors: Vectors, queries: Vectors, place: Path) -> _Measured:
-    index, count = EdgeIndex(place), len(vectors)
+    index, count = EdgeIndex(place, apart=True), len(vectors)
     began = time.perf_counter()
     await index.prepare(1, "model", vectors.shape[1], range(1, count + 1), _points(vectors, range(count)))
     seconds = time.perf_counter() - began
@@ -204,7 +204,7 @@ def _resident(folder: Path, queries: Vectors) -> int:
     """What this process has more of in memory after it was used."""
     process = psutil.Process()
     before = process.memory_info().rss
-    reader = Reader(folder)
+    reader = ReaderHere(folder)
     for query in queries:
         reader.search(query, _TEN, NO_FILTERS)
         reader.search(query, _TEN, _WITH_BRAND)

@@ -46,15 +46,17 @@ def make_encoder_before(settings: FurnitureSettings, data: DataDirectory) -> Onn
         return None
 
 
-def make_index(settings: FurnitureSettings, data: DataDirectory, database: Database) -> VectorIndex:
-    """Nothing is opened yet."""
+def make_index(
+    settings: FurnitureSettings, data: DataDirectory, database: Database, *, apart: bool = False
+) -> VectorIndex:
+    """Nothing is opened yet. `apart`: see EdgeIndex."""
     if settings.qdrant_url is not None:
         # Of an extra, and slow to import.
         from garaza.furniture.index.qdrant import QdrantIndex  # noqa: PLC0415
 
         key = settings.qdrant_api_key
         return QdrantIndex(settings.qdrant_url, None if key is None else key.get_secret_value())
-    files = EdgeIndex(vectors_folder(data))
+    files = EdgeIndex(vectors_folder(data), apart=apart)
     return PgVectorOrOther(PgVectorIndex(database), files) if database.dialect == "postgresql" else files
 
 

@@ -91,7 +91,7 @@ def make_furniture(
     given = settings.furniture
     encoder = _encoder(given, data)
     before = None if encoder is None else make_encoder_before(given, data)
-    index = make_index(given, data, database)
+    index = make_index(given, data, database, apart=True)
 
     async def load_sample() -> bool:
         return await importing.service.load_sample(_sample)

@@ -19,12 +19,14 @@ from numpy.typing import NDArray
 from garaza.furniture.embedding.port import Vectors
 from garaza.furniture.filters import Filters
 from garaza.furniture.index.port import IndexUnavailableError, LocalIndex, Nearest, Point
-from garaza.furniture.index.shard import Draft, Ids, Reader, build, ready_of, ready_reader
+from garaza.furniture.index.readers import Reader, ReaderApart, ReaderHere
+from garaza.furniture.index.shard import Draft, build, ready_of
+from garaza.furniture.index.stored_vectors import Ids, ids_of
 from garaza.kit.ids import new_id
 
 SMALL = 2000
-"""So many products take milliseconds, and a process to make an index of them more. Beyond that it has its own: the
-engine holds the interpreter's lock for as long as it takes.
+"""Where nobody else is kept waiting, an index of so many products is made in this process: starting another one would
+take longer.
 """
 PART = 256
 """Points that are written at once."""
@@ -34,11 +36,18 @@ T = TypeVar("T")
 
 
 class EdgeIndex:
-    """A VectorIndex with a folder for each version, which belongs to one process at a time."""
+    """A VectorIndex with a folder for each version, which belongs to one process at a time.
 
-    def __init__(self, folder: Path) -> None:
+    Args:
+        apart: the engine, which holds the interpreter's lock as long as it works, does so in processes of its own: this
+            one has others to answer meanwhile.
+    """
+
+    def __init__(self, folder: Path, *, apart: bool = False) -> None:
         self.name = f"files in {folder}"
         self._folder = folder
+        self._apart = apart
+        self._reading: Callable[[Path], Reader] = ReaderApart if apart else ReaderHere
         # Made by whoever comes first, in another thread.
         self._lock = FileLock(folder / ".lock", timeout=0, thread_local=False)
         self._owning = threading.Lock()
@@ -50,6 +59,11 @@ class EdgeIndex:
         self._preparing = asyncio.Lock()
         self._process: asyncio.subprocess.Process | None = None
         self._closed = False
+
+    @property
+    def processes(self) -> list[int]:
+        """That have what is served open."""
+        return [] if self._served is None else self._served.processes
 
     async def has(self, version: int, model_id: str, ids: Collection[int]) -> bool:
         """See the port."""
@@ -66,7 +80,7 @@ class EdgeIndex:
                     for start in range(0, len(part), PART):
                         await self._in(self._drafting, draft.add, part[start : start + PART])
                 await self._in(self._drafting, draft.close)
-                if draft.count > SMALL:
+                if self._apart or draft.count > SMALL:
                     await self._build(draft)
                 else:
                     await self._in(self._drafting, build, draft.folder)
@@ -88,7 +102,8 @@ class EdgeIndex:
 
     async def scores(self, vector: Vectors, ids: Sequence[int]) -> NDArray[np.float32]:
         """See the port."""
-        return await self._in(self._searching, self._reader().scores, vector, ids)
+        vectors = await self._in(self._searching, self._reader().vectors, np.array(ids, np.int64))
+        return vectors @ vector
 
     def local(self) -> LocalIndex | None:
         """See the port."""
@@ -97,14 +112,18 @@ class EdgeIndex:
     async def close(self) -> None:
         """See the port. A version that is still being prepared is thrown away by the next process."""
         self._closed = True
+        opened = [self._served, None if self._opened is None else self._opened[1]]
         self._served = self._opened = None
         if self._process is not None and self._process.returncode is None:
             self._process.kill()
-        await asyncio.to_thread(self._let_go)
+        await asyncio.to_thread(self._let_go, opened)
 
-    def _let_go(self) -> None:
+    def _let_go(self, opened: Sequence[Reader | None]) -> None:
         self._searching.shutdown()
         self._drafting.shutdown()
+        for reader in opened:
+            if reader is not None:
+                reader.close()
         self._lock.release()
 
     async def _build(self, draft: Draft) -> None:
@@ -129,12 +148,20 @@ class EdgeIndex:
     def _has(self, version: int, model_id: str, ids: Collection[int]) -> bool:
         self._own()
         try:
-            reader = ready_reader(self._of(version), model_id, _ascending(ids))
+            reader = self._ready_reader(self._of(version), model_id, _ascending(ids))
         except BaseException:  # noqa: BLE001 - panics of the engine are no Exception
             # It can't be opened, whatever its files look like: it isn't there.
             return False
         self._opened = (version, reader) if reader else None
         return reader is not None
+
+    def _ready_reader(self, folder: Path, model_id: str, ids: Ids) -> Reader | None:
+        """Of a folder that is whole, has these points, and can be opened."""
+        ready = ready_of(folder)
+        if ready is None or ready.model_id != model_id or not np.array_equal(ids_of(folder), ids):
+            return None
+        reader = self._reading(folder)
+        return reader if reader.count == len(ids) else None
 
     def _begin(self, version: int, model_id: str, dimensions: int, ids: Collection[int]) -> Draft:
         self._own()
@@ -155,7 +182,7 @@ class EdgeIndex:
         if opened is not None and opened[0] == version:
             return opened[1]
         try:
-            return Reader(self._of(version))
+            return self._reading(self._of(version))
         except BaseException:
             # Or it would fail again, for ever.
             shutil.rmtree(self._of(version), ignore_errors=True)

@@ -1,7 +1,6 @@
-"""The folder that has the vectors of one version, by Qdrant's engine in this process.
+"""The folder that has the vectors of one version, and is made by Qdrant's engine in this process.
 
-ids.npy      int64, ascending
-vectors.npy  float16, [ids, dimensions]: the engine has them, too, but gives single ones as lists of numbers
+ids.npy and vectors.npy, see `stored_vectors`
 ready.json   written last, with the sizes of all files: what a crash left isn't taken for whole, and what was cut
              off later isn't mapped into memory, where reading beyond its end would end the process
 shard/       the engine's; nothing writes to it any more once it is ready
@@ -16,18 +15,16 @@ import shutil
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import qdrant_edge as qdrant
-from numpy.typing import NDArray
 
 from garaza.furniture.embedding.port import Vectors
-from garaza.furniture.filters import Filters, Payload
-from garaza.furniture.index.conditions import FLAGS, LISTS, NUMBERS, WORDS, Among, Is, Within, Without, conditions
-from garaza.furniture.index.linking import BUILD_CANDIDATES, CANDIDATES, LINKS, OVERSAMPLING
-from garaza.furniture.index.port import IndexUnavailableError, Nearest, Point, vectors_missing
-from garaza.kit.mapped_files import let_go_of
+from garaza.furniture.filters import Payload
+from garaza.furniture.index.conditions import FLAGS, LISTS, NUMBERS, WORDS
+from garaza.furniture.index.linking import BUILD_CANDIDATES, LINKS
+from garaza.furniture.index.port import Point, vectors_missing
+from garaza.furniture.index.stored_vectors import Ids, ids_of, room_for_vectors, store_ids
 
 FORMAT = 2
 """Of the folder, and of what is indexed how: with another one it is made anew."""
@@ -40,9 +37,6 @@ INDEX_KB = 1_000
 
 PART = 1000
 _PLAN, _VECTORS, _PAYLOADS = "plan.json", "vectors.f4", "payloads.jsonl"
-_KEPT_VECTORS = "vectors.npy"
-
-Ids = NDArray[np.int64]
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,21 +61,6 @@ def ready_of(folder: Path) -> Ready | None:
     return ready if whole else None
 
 
-def ids_of(folder: Path) -> Ids:
-    """Of all points."""
-    ids: Ids = np.load(folder / "ids.npy", allow_pickle=False)
-    return ids
-
-
-def ready_reader(folder: Path, model_id: str, ids: Ids) -> Reader | None:
-    """Of a folder that is whole, has these points, and can be opened."""
-    ready = ready_of(folder)
-    if ready is None or ready.model_id != model_id or not np.array_equal(ids_of(folder), ids):
-        return None
-    reader = Reader(folder)
-    return reader if reader.count == len(ids) else None
-
-
 class Draft:
     """What a version will be made of, as files: what it shares with the one before, and what is new."""
 
@@ -91,7 +70,7 @@ class Draft:
         self.count = len(ids)
         kept = _kept(before, model_id, dimensions, ids)
         self._missing = set(np.setdiff1d(ids, kept).tolist())
-        np.save(folder / "ids.npy", ids)
+        store_ids(folder, ids)
         plan = Plan(model_id, dimensions, str(before) if before is not None and len(kept) else None)
         (folder / _PLAN).write_text(json.dumps(asdict(plan)), encoding="utf-8")
         self._vectors = (folder / _VECTORS).open("wb")
@@ -149,7 +128,8 @@ def build(folder: Path) -> None:
         if gone := np.setdiff1d(ids_of(before), ids_of(folder)).tolist():
             shard.update(qdrant.UpdateOperation.delete_points(gone))
     vectors = _mapped(folder / _VECTORS, plan.dimensions)
-    kept, ids = _kept_vectors(folder, plan), ids_of(folder)
+    ids = ids_of(folder)
+    kept = room_for_vectors(folder, plan.dimensions, None if plan.before is None else Path(plan.before))
     with (folder / _PAYLOADS).open(encoding="utf-8") as lines:
         payloads = map(json.loads, lines)
         points = zip(payloads, vectors, strict=True)
@@ -174,20 +154,6 @@ def build(folder: Path) -> None:
     (folder / "ready.json.new").replace(folder / "ready.json")
 
 
-def _kept_vectors(folder: Path, plan: Plan) -> np.memmap[Any, np.dtype[np.float16]]:
-    """Those that the version before has, and room for the others; in the order of the ids."""
-    ids = ids_of(folder)
-    kept = np.lib.format.open_memmap(folder / _KEPT_VECTORS, "w+", np.float16, (len(ids), plan.dimensions))
-    if plan.before is not None:
-        before = Path(plan.before)
-        _, here, there = np.intersect1d(ids, ids_of(before), assume_unique=True, return_indices=True)
-        old = np.load(before / _KEPT_VECTORS, mmap_mode="r", allow_pickle=False)
-        # Never all at once in memory: there may be a million.
-        for start in range(0, len(here), PART):
-            kept[here[start : start + PART]] = old[there[start : start + PART]]
-    return kept
-
-
 def _mapped(file: Path, dimensions: int) -> Vectors:
     """Of a million products they are more than need be in memory at once."""
     if not file.stat().st_size:
@@ -205,66 +171,6 @@ def _kept(before: Path | None, model_id: str, dimensions: int, ids: Ids) -> Ids:
     kept: Ids = np.intersect1d(old, ids)
     changed = len(old) + len(ids) - 2 * len(kept)
     return kept if changed <= CHANGED_SHARE * len(ids) else none
-
-
-class Reader:
-    """A version that is ready. Its files may be removed meanwhile.
-
-    The engine holds the interpreter's lock while it searches: half a millisecond of everybody's time.
-
-    Raises:
-        IndexUnavailableError: it can't be opened.
-    """
-
-    def __init__(self, folder: Path) -> None:
-        ready = ready_of(folder)
-        if ready is None:
-            raise IndexUnavailableError(f"{folder} isn't whole")
-        self._shard = qdrant.EdgeShard.load(str(folder / "shard"))
-        # Of 43,000 vectors that is 75 MB, half of it room that the engine keeps for what is never added.
-        let_go_of(folder / "shard")
-        self._ids = ids_of(folder)
-        # Nothing can't be mapped.
-        self._vectors = np.asarray(
-            np.load(folder / _KEPT_VECTORS, mmap_mode="r" if len(self._ids) else None, allow_pickle=False)
-        )
-
-    @property
-    def count(self) -> int:
-        """Of points."""
-        return self._shard.count(qdrant.CountRequest(exact=True))
-
-    def search(self, vector: Vectors, limit: int, filters: Filters) -> Nearest:
-        """See the port."""
-        # Else many are wanted of more candidates than a few are, which takes longer and finds these no better.
-        more = max(1.0, min(OVERSAMPLING, CANDIDATES / limit))
-        again = qdrant.QuantizationSearchParams(rescore=True, oversampling=more)
-        params = qdrant.SearchParams(hnsw_ef=max(CANDIDATES, limit), quantization=again)
-        request = qdrant.SearchRequest(
-            qdrant.Query.Nearest(vector.tolist()),
-            limit,
-            filter=_filter(filters),
-            params=params,
-            with_payload=False,
-            with_vector=False,
-        )
-        found = self._shard.search(request)
-        return Nearest(
-            np.array([point.id for point in found], np.int64), np.array([point.score for point in found], np.float32)
-        )
-
-    def scores(self, vector: Vectors, ids: Sequence[int]) -> NDArray[np.float32]:
-        """See the port."""
-        return self.vectors(np.array(ids, np.int64)) @ vector
-
-    def vectors(self, ids: NDArray[np.int64]) -> Vectors:
-        """See the port."""
-        found = np.full((len(ids), self._vectors.shape[1]), np.nan, np.float32)
-        if len(self._ids):
-            places = np.minimum(np.searchsorted(self._ids, ids), len(self._ids) - 1)
-            there = self._ids[places] == ids
-            found[there] = self._vectors[places[there]]
-        return found
 
 
 def _config(dimensions: int) -> qdrant.EdgeConfig:
@@ -303,27 +209,12 @@ def _indexed() -> list[tuple[str, qdrant.PayloadSchemaParams]]:
 
 def _payload(payload: Payload) -> dict[str, object]:
     """Flags are words: the engine's index of those of a small segment is empty once it was opened again."""
-    return {field: _word(value) if isinstance(value, bool) else value for field, value in payload.items()}
+    return {field: word(value) if isinstance(value, bool) else value for field, value in payload.items()}
 
 
-def _word(flag: bool) -> str:
+def word(flag: bool) -> str:
+    """That stands for it."""
     return "yes" if flag else "no"
-
-
-def _filter(filters: Filters) -> qdrant.Filter | None:
-    must: list[qdrant.ConditionType] = []
-    must_not: list[qdrant.ConditionType] = []
-    for condition in conditions(filters):
-        match condition:
-            case Among(field, values):
-                must.append(qdrant.FieldCondition(field, match=qdrant.MatchAny(list(values))))
-            case Without(field, values):
-                must_not.append(qdrant.FieldCondition(field, match=qdrant.MatchAny(list(values))))
-            case Within(field, span):
-                must.append(qdrant.FieldCondition(field, range=qdrant.RangeFloat(gte=span.least, lte=span.most)))
-            case Is(field, value):
-                must.append(qdrant.FieldCondition(field, match=qdrant.MatchValue(_word(value))))
-    return qdrant.Filter(must=must, must_not=must_not) if must or must_not else None
 
 
 def _sizes(folder: Path) -> dict[str, int]:

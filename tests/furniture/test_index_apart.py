@@ -1,0 +1,114 @@
+"""An index whose engine works in a process of its own, so that it keeps nobody else waiting."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import psutil
+import pytest
+
+from garaza.furniture.filters import Filters, Span
+from garaza.furniture.index import readers
+from garaza.furniture.index.edge import EdgeIndex
+from garaza.furniture.index.port import IndexUnavailableError
+from tests.contract.test_vector_index import agrees, folder, serve, some
+
+__all__ = ["folder"]
+
+pytestmark = pytest.mark.anyio
+
+_OPENS_AN_INDEX = """
+import asyncio, sys
+from pathlib import Path
+from garaza.furniture.index.edge import EdgeIndex
+
+async def main():
+    index = EdgeIndex(Path(sys.argv[1]), apart=True)
+    await index.serve(1)
+    print("open", flush=True)
+    await asyncio.sleep(600)
+
+asyncio.run(main())
+"""
+
+
+def keepers() -> list[psutil.Process]:
+    """Of this process."""
+    children = psutil.Process().children()
+    return [child for child in children if "garaza.furniture.index.keeper" in child.cmdline()]
+
+
+@pytest.fixture
+async def index(folder: Path) -> AsyncIterator[EdgeIndex]:
+    index = EdgeIndex(folder / "vectors", apart=True)
+    yield index
+    await index.close()
+    assert keepers() == []
+
+
+async def test_it_finds_what_comparing_finds_until_the_next_version_is_served(index: EdgeIndex) -> None:
+    points = some(range(1, 101))
+    await serve(index, 1, points)
+    (first,) = keepers()
+    await agrees(index, points)
+    await agrees(index, points, Filters(countries=("SE",), not_colors=("black",), in_stock=True))
+    await agrees(index, points, Filters(price=Span(most=5), width_cm=Span(least=45.5)))
+    local = index.local()
+    assert local is not None
+    await serve(index, 2, some(range(6, 106)))
+    await agrees(index, some(range(6, 106)))
+    # Somebody still searches in the one before.
+    assert len(keepers()) == 2
+    del local
+    await asyncio.to_thread(first.wait, 60)
+
+
+async def test_it_is_started_again_if_it_dies(index: EdgeIndex, monkeypatch: pytest.MonkeyPatch) -> None:
+    points = some(range(1, 11))
+    await serve(index, 1, points)
+    (first,) = keepers()
+    # As all of a service are told, which goes on answering for a while.
+    first.terminate()
+    await agrees(index, points)
+    first.kill()
+    with pytest.raises(IndexUnavailableError, match="has ended"):
+        await agrees(index, points)
+    # Not again and again, if it always dies.
+    with pytest.raises(IndexUnavailableError, match="in a moment"):
+        await agrees(index, points)
+    monkeypatch.setattr(readers, "AGAIN_SECONDS", 0)
+    await agrees(index, points)
+    assert keepers() != [first]
+
+
+async def test_what_cannot_be_opened_is_made_anew(folder: Path, index: EdgeIndex) -> None:
+    points = some(range(1, 11))
+    await serve(index, 1, points)
+    await index.close()
+    for path in (folder / "vectors/1").rglob("segment.json"):
+        path.write_bytes(b"x" * path.stat().st_size)
+    again = EdgeIndex(folder / "vectors", apart=True)
+    with pytest.raises(IndexUnavailableError, match="the index failed"):
+        await again.serve(1)
+    await serve(again, 1, points)
+    await agrees(again, points)
+    await again.close()
+
+
+async def test_it_ends_with_the_service(folder: Path, index: EdgeIndex) -> None:
+    await serve(index, 1, some(range(1, 11)))
+    await index.close()
+    command = [sys.executable, "-c", _OPENS_AN_INDEX, folder / "vectors"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as service:  # noqa: ASYNC220 - nothing else runs in this loop
+        assert service.stdout is not None
+        assert service.stdout.readline() == "open\n"
+        (keeper,) = psutil.Process(service.pid).children()
+        os.kill(service.pid, signal.SIGKILL)
+    await asyncio.to_thread(psutil.wait_procs, [keeper], 60)
+    assert not keeper.is_running() or keeper.status() == psutil.STATUS_ZOMBIE
