@@ -12,8 +12,12 @@ import typer
 
 from garaza.cli.common import DataDir, configure_logging, data_errors_told, load_settings, refuse
 from garaza.cli.listening import CannotListen, listen
+from garaza.kit.garbage import built_to_stay
 
 if TYPE_CHECKING:
+    from filelock import BaseFileLock
+
+    from garaza.cli.announcing_server import AnnouncingServer
     from garaza.settings import Settings
     from garaza.wiring import Parts
 
@@ -35,6 +39,18 @@ def serve(
 
 def run_service(settings: Settings, parts: Parts | None = None) -> None:
     """Serve until told to stop. `parts`: others than `settings` would give."""
+    with built_to_stay():
+        # Who lets go of the lock lets another one serve.
+        server, listener, _lock = _make_server(settings, parts)
+    # Uvicorn stops in order and then sends itself the signal again, as if it had not been caught: being told to stop
+    # would look like a crash.
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, _end)
+    server.run(sockets=[listener])
+
+
+def _make_server(settings: Settings, parts: Parts | None) -> tuple[AnnouncingServer, socket.socket, BaseFileLock]:
+    """It, what it listens on, and the lock of its data directory."""
     import filelock  # noqa: PLC0415
     import uvicorn  # noqa: PLC0415
 
@@ -97,11 +113,8 @@ def run_service(settings: Settings, parts: Parts | None = None) -> None:
         access_log=False,
         server_header=False,
     )
-    # Uvicorn stops in order and then sends itself the signal again, as if it had not been caught: being told to stop
-    # would look like a crash.
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, _end)
-    AnnouncingServer(config, _address(settings.server.host, listener), app.state.live.end_all).run(sockets=[listener])
+    server = AnnouncingServer(config, _address(settings.server.host, listener), app.state.live.end_all)
+    return server, listener, lock
 
 
 def _end(_number: int, _frame: FrameType | None) -> NoReturn:
