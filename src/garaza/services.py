@@ -15,6 +15,7 @@ from garaza.furniture.importing.making import Importing, make_importing
 from garaza.furniture.making import Furniture, make_furniture
 from garaza.housekeeping.leftovers import Leftovers
 from garaza.housekeeping.lost_files import LostFiles
+from garaza.housekeeping.neighbours import Neighbours
 from garaza.housekeeping.pressure import Pressure
 from garaza.housekeeping.removal import Removal
 from garaza.housekeeping.service import Housekeeping
@@ -102,6 +103,9 @@ def make_services(parts: Parts, worker_pid: Callable[[], int | None] | None = No
     furniture = (
         make_furniture(settings, database, data, importing, caching, clock) if settings.furniture.enabled else None
     )
+    neighbours = Neighbours(
+        database, data, share_files=settings.storage.url is not None, share_memory=settings.redis.url is not None
+    )
     housekeeping = Housekeeping(
         database,
         data,
@@ -110,7 +114,7 @@ def make_services(parts: Parts, worker_pid: Callable[[], int | None] | None = No
         accounts,
         removal,
         Leftovers(database, data, blobs, parts.jobs, rooms, clock),
-        LostFiles(database, blobs, upkeep, rooms),
+        LostFiles(database, blobs, upkeep, rooms, neighbours),
         Pressure(database, data, blobs, upkeep, removal, settings.jobs.pressure_free_bytes),
         {
             "logins and tokens": accounts.purge,
@@ -121,6 +125,7 @@ def make_services(parts: Parts, worker_pid: Callable[[], int | None] | None = No
             **importing.purges,
         },
         UploadUpkeep(database, data, clock),
+        neighbours,
     )
     departures = Departures(database, accounts, oversight, parts.jobs, upkeep, rooms, housekeeping.soon)
     admin = AdminService(

@@ -331,6 +331,22 @@ async def test_the_same_beginning_twice_is_one_upload(pair: Pair) -> None:
 # At once ------------------------------------------------------------------------------------------------------------
 
 
+async def test_what_another_server_has_of_it_is_begun_again(whole: Whole) -> None:
+    guest = whole.guest()
+    key = {"Idempotency-Key": "one"}
+    elsewhere = await begin(guest, **key)
+    await send(guest, elsewhere, 0, VIDEO[:HALF])
+    (file,) = partial(whole)
+    file.rename(whole.data.root / "of another directory")
+    assert (await look(guest, elsewhere)).status_code == 404
+    here = await begin(guest, **key)
+    assert here != elsewhere
+    assert await offset(guest, here) == 0
+    assert await begin(guest, **key) == here
+    assert (await send(guest, here, 0, VIDEO)).status_code == 200
+    assert await begin(guest, **key) == here, "the scan is here, whoever else has pieces"
+
+
 async def test_parts_sent_at_once_never_mix(pair: Pair) -> None:
     guest = pair.one.guest()
     place = await begin(guest)

@@ -27,6 +27,7 @@ from garaza.departures.service import Departures
 from garaza.errors import UnexpectedErrors, add_handlers
 from garaza.housekeeping.leftovers import Leftovers
 from garaza.housekeeping.lost_files import LostFiles
+from garaza.housekeeping.neighbours import Neighbours
 from garaza.housekeeping.pressure import Pressure
 from garaza.housekeeping.removal import Removal
 from garaza.housekeeping.service import Housekeeping
@@ -97,6 +98,7 @@ class World:
             self.rooms, ShareTokens(self.keys, self.clock), self.accounts.activities, self.clock, 365
         )
         self.removal = Removal(self.database, self.data, self.blobs, self.jobs, self.upkeep, self.rooms, self.accounts)
+        neighbours = Neighbours(self.database, self.data, share_files=False, share_memory=False)
         self.housekeeping = Housekeeping(
             self.database,
             self.data,
@@ -105,10 +107,11 @@ class World:
             self.accounts,
             self.removal,
             Leftovers(self.database, self.data, self.blobs, self.jobs, self.rooms, self.clock),
-            LostFiles(self.database, self.blobs, self.upkeep, self.rooms),
+            LostFiles(self.database, self.blobs, self.upkeep, self.rooms, neighbours),
             Pressure(self.database, self.data, self.blobs, self.upkeep, self.removal, self.wanted_free_bytes),
             self.purges,
             UploadUpkeep(self.database, self.data, self.clock),
+            neighbours,
         )
         self.told_soon = 0
         self.departures = Departures(

@@ -11,6 +11,7 @@ from pathlib import PurePosixPath
 from typing import TypeVar
 
 from garaza.housekeeping.leftovers import is_most
+from garaza.housekeeping.neighbours import Neighbours
 from garaza.jobs.states import JobState
 from garaza.jobs.upkeep import JobUpkeep, Stored
 from garaza.kit.blobs.port import Blobs, result_key, upload_key
@@ -29,11 +30,14 @@ T = TypeVar("T")
 class LostFiles:
     """See the module."""
 
-    def __init__(self, database: Database, blobs: Blobs, upkeep: JobUpkeep, rooms: RoomService) -> None:
+    def __init__(
+        self, database: Database, blobs: Blobs, upkeep: JobUpkeep, rooms: RoomService, neighbours: Neighbours
+    ) -> None:
         self._database = database
         self._blobs = blobs
         self._upkeep = upkeep
         self._rooms = rooms
+        self._neighbours = neighbours
         self._after_job = ""
         self._after_room = 0
 
@@ -77,6 +81,9 @@ class LostFiles:
                 len(rows),
                 self._blobs.name,
             )
+            return []
+        if lost and await self._neighbours.keep_files():
+            logger.error("the files of %d are not in %s, and may be another service's", len(lost), self._blobs.name)
             return []
         return lost
 

@@ -12,6 +12,7 @@ from typing import TypeVar
 from garaza.accounts.service import AccountService
 from garaza.housekeeping.leftovers import Leftovers
 from garaza.housekeeping.lost_files import LostFiles
+from garaza.housekeeping.neighbours import Neighbours
 from garaza.housekeeping.pressure import Pressure
 from garaza.housekeeping.removal import Removal
 from garaza.jobs.service import JobService
@@ -53,6 +54,7 @@ class Housekeeping:
         pressure: Pressure,
         purges: Mapping[str, Purge],
         unfinished: UploadUpkeep,
+        neighbours: Neighbours,
     ) -> None:
         self._database = database
         self._data = data
@@ -64,6 +66,7 @@ class Housekeeping:
         self._pressure = pressure
         self._purges = purges
         self._unfinished = unfinished
+        self._neighbours = neighbours
         self._steps: Sequence[tuple[str, Callable[[], Awaitable[int]]]] = (
             ("expired scans", self._expire),
             ("deleted scans", self._finish_jobs),
@@ -81,6 +84,7 @@ class Housekeeping:
 
     async def prepare(self) -> None:
         """Before the first request: whatever a crash left goes, while nobody can be adding anything."""
+        await self._neighbours.look()
         await asyncio.to_thread(self._data.empty_trash)
         if count := await self._leftovers.remove_all() + await self._unfinished.prepare():
             logger.info("removed %d leftover(s)", count)

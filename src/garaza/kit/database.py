@@ -97,6 +97,8 @@ class Database:
     def __init__(self, url: URL, pool: PoolOptions) -> None:
         self.dialect: Dialect = "sqlite" if url.get_backend_name() == "sqlite" else "postgresql"
         self.url = url.set(drivername=_DRIVERS[self.dialect])
+        connect_args = _connect_args(self.dialect, pool)
+        self._session_settings: dict[str, str] = connect_args.get("server_settings", {})
         self.engine = create_async_engine(
             self.url,
             pool_size=pool.size,
@@ -104,7 +106,7 @@ class Database:
             pool_timeout=pool.timeout,
             pool_recycle=pool.recycle,
             pool_pre_ping=pool.pre_ping,
-            connect_args=_connect_args(self.dialect, pool),
+            connect_args=connect_args,
             # Errors quote the statement. What it was given may be an address or a digest, and errors are logged.
             hide_parameters=True,
         )
@@ -122,6 +124,10 @@ class Database:
         self.around_commits: list[AroundCommit] = []
         self.outages = 0
         """Transactions that couldn't begin, or were lost, because the database was out of reach."""
+
+    def call_connections(self, name: str) -> None:
+        """Have the server know those that are made from now on by this name (PostgreSQL)."""
+        self._session_settings["application_name"] = name
 
     @asynccontextmanager
     async def read(self) -> AsyncIterator[ReadSession]:

@@ -191,7 +191,12 @@ class ResumableUploads:
         if upload_key is None:
             return None
         await self._uploads.free_key(session, sender.owner, upload_key, self._clock())
-        return await self._uploads.by_key(session, sender.owner, upload_key)
+        begun = await self._uploads.by_key(session, sender.owner, upload_key)
+        if begun is None or begun.ended_at is not None or await in_thread(self._files.path(begun.id).exists):
+            return begun
+        # Of another server's directory, or lost: whoever begins it here begins it again.
+        await self._uploads.remove(session, begun.id)
+        return None
 
     async def _begin(
         self,
