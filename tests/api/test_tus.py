@@ -222,6 +222,16 @@ async def test_what_can_not_begin(whole: Whole, headers: dict[str, str], status:
         assert kept(whole) == []
 
 
+async def test_of_two_numbers_none_is_taken(whole: Whole) -> None:
+    guest = whole.guest()
+    lengths = [*TUS.items(), ("Upload-Length", "5"), ("Upload-Length", "6")]
+    assert (await guest.client.post("/api/uploads", headers=lengths)).status_code == 400
+    place = await begin(guest)
+    offsets = [*PART.items(), ("Upload-Offset", "0"), ("Upload-Offset", "1")]
+    assert (await guest.client.patch(place, content=b"x", headers=offsets)).status_code == 400
+    assert await offset(guest, place) == 0
+
+
 async def test_what_is_no_video_is_refused_for_good(whole: Whole) -> None:
     guest = whole.guest()
     place = await begin(guest, 5)

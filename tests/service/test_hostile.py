@@ -105,6 +105,20 @@ def test_a_long_body_is_no_long_header(server: Server, clip: bytes) -> None:
             assert client.get("/health").status_code == 200
 
 
+@pytest.mark.parametrize(
+    ("head", "status"),
+    [
+        (b"GET /health HTTP/1.1\r\nHost: x\r\nHost: y", b"400"),
+        (b"GET /health HTTP/1.1\r\nX: y", b"400"),
+        (b"GET /health", b"400"),
+        (b"GET /ws/x HTTP/1.1\r\nConnection: Upgrade\r\nUpgrade: websocket", b"400"),
+        (b"GET /health HTTP/1.0", b"200"),
+    ],
+)
+def test_whom_a_request_is_for_is_said_once(server: Server, head: bytes, status: bytes) -> None:
+    assert answer_to(server, iter([head + b"\r\n\r\n"])).startswith(b"HTTP/1.1 " + status)
+
+
 @pytest.mark.parametrize("long", [b"?" + b"a" * 9000, b""], ids=["a line", "many lines"])
 def test_an_upgrade_that_is_too_long_is_not_left_waiting(server: Server, long: bytes) -> None:
     lines = [b"GET /ws/x" + long + b" HTTP/1.1", b"Host: x", b"Upgrade: websocket", b"Connection: Upgrade"]

@@ -66,7 +66,17 @@ class BoundedHttp(HttpToolsProtocol):
             super().handle_websocket_upgrade()
 
     def on_headers_complete(self) -> None:
-        """The head has ended."""
+        """The head has ended.
+
+        Raises:
+            ValueError: it isn't clear whom it is for, which is answered with 400. Of two hosts a proxy in front may
+                have taken the other one; and what has no version had no headers either.
+        """
+        version = self.parser.get_http_version()
+        hosts = [name for name, _ in self.headers].count(b"host")
+        if hosts > 1 or (hosts == 0 and version != "1.0"):
+            msg = "one Host"
+            raise ValueError(msg)
         self._stop_clock()
         self._in_head = False
         self._heads += 1

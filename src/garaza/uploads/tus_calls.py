@@ -62,7 +62,7 @@ class TusCalls:
         The same Idempotency-Key again leads to the same upload again.
         """
         sender = Sender(account, digest_of(request))
-        length, told = _number(request, "Upload-Length"), request.headers.get("upload-metadata", "")
+        length, told = _number(request, "Upload-Length"), _only(request, "upload-metadata") or ""
         with_part = _has_part(request)
         part = _part(request, 0)
         progress = await self._uploads.create(length, told, sender, idempotency_key)
@@ -136,9 +136,15 @@ def _told(progress: Progress) -> dict[str, str]:
     return headers
 
 
+def _only(request: Request, name: str) -> str | None:
+    """A header. Two of a name are what HTTP takes them for: one with a comma, which no number has."""
+    told = request.headers.getlist(name)
+    return ",".join(told) if told else None
+
+
 def _number(request: Request, name: str) -> int:
     try:
-        return tus.parse_number(name, request.headers.get(name))
+        return tus.parse_number(name, _only(request, name))
     except tus.TusError as error:
         raise GarazaError(400, "bad_tus_header", str(error)) from None
 
@@ -157,7 +163,7 @@ def _has_part(request: Request) -> bool:
 
 
 def _part(request: Request, offset: int) -> Part:
-    told = request.headers.get("upload-checksum")
+    told = _only(request, "upload-checksum")
     try:
         checksum = None if told is None else tus.parse_checksum(told)
     except tus.TusError as error:
