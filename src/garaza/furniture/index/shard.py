@@ -1,4 +1,4 @@
-"""The folder that has the vectors of one version, and is made by Qdrant's engine in this process.
+"""The folder that has the vectors of one version, by Qdrant's engine.
 
 ids.npy and vectors.npy, see `stored_vectors`
 ready.json   written last, with the sizes of all files: what a crash left isn't taken for whole, and what was cut
