@@ -194,9 +194,14 @@ class ResumableUploads:
         begun = await self._uploads.by_key(session, sender.owner, upload_key)
         if begun is None or begun.ended_at is not None or await in_thread(self._files.path(begun.id).exists):
             return begun
-        # Of another server's directory, or lost: whoever begins it here begins it again.
-        await self._uploads.remove(session, begun.id)
-        return None
+        # Has it ended meanwhile, and its file gone with that?
+        session.expire(begun)
+        begun = await self._uploads.by_key(session, sender.owner, upload_key)
+        if begun is not None and begun.ended_at is None:
+            # Of another server's directory, or lost: whoever begins it here begins it again.
+            await self._uploads.remove(session, begun.id)
+            return None
+        return begun
 
     async def _begin(
         self,
