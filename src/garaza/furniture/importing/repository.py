@@ -79,6 +79,11 @@ class ImportRepository:
             session, select(CatalogueImport), (CatalogueImport.created_at, CatalogueImport.id), wanted
         )
 
+    async def newest(self, session: ReadSession, limit: int) -> Sequence[CatalogueImport]:
+        """So many, the newest first. Unlike a page it doesn't count the others."""
+        order = CatalogueImport.created_at.desc(), CatalogueImport.id.desc()
+        return (await session.scalars(select(CatalogueImport).order_by(*order).limit(limit))).all()
+
     async def open(self, session: ReadSession) -> Sequence[CatalogueImport]:
         """Those that haven't ended, the oldest first. There are few: each waits for the one before."""
         statement = select(CatalogueImport).where(CatalogueImport.ended_at.is_(None))

@@ -130,8 +130,8 @@ class ImportService:
     async def latest(self, session: ReadSession) -> Sequence[CatalogueImport]:
         """Those that haven't ended, and the newest of the others."""
         open_ = await self._imports.open(session)
-        page = await self._imports.page(session, Paging(page_size=_LATEST))
-        return list({one.id: one for one in (*page.rows, *open_)}.values())
+        newest = await self._imports.newest(session, _LATEST)
+        return list({one.id: one for one in (*newest, *open_)}.values())
 
     async def notes(self, session: ReadSession, import_id: str, wanted: Paging) -> Page[ImportNote]:
         """In the order of the file: `paging(int, int)`."""
@@ -197,7 +197,7 @@ class ImportService:
         now = self._clock()
         catalogue = await self._imports.lock(session, now)
         waiting = await self._imports.open(session)
-        last = (await self._imports.page(session, Paging(page_size=1))).rows
+        last = await self._imports.newest(session, 1)
         refused = not insist and last and last[0].form == MODEL_FORM
         if waiting or refused or not catalogue.ready_version or catalogue.model_id == model_id:
             return waiting
