@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import time
 from collections.abc import AsyncIterator, Callable, Iterable
 from dataclasses import replace
@@ -50,7 +51,13 @@ class Shop:
         self.encoder = WordEncoder()
         self.shelves: list[Shelf] = []
 
-    async def fill(self, version: int, these: Iterable[Product], model_id: str = WordEncoder.model_id) -> None:
+    async def fill(
+        self,
+        version: int,
+        these: Iterable[Product],
+        model_id: str = WordEncoder.model_id,
+        ids: Iterable[int | None] = itertools.repeat(None),
+    ) -> None:
         """Have these products, and no others, from this version on; it is ready."""
         these = list(these)
         vectors = dict(
@@ -60,7 +67,8 @@ class Shop:
             if version == 1:
                 session.add(Catalogue(id=1, version=0, ready_version=0, next_version=2, changed_at=0))
             await session.execute(update(ProductRow).where(ProductRow.until.is_(None)).values(until=version))
-            session.add_all([ProductRow(since=version, source="import", **columns_of(one)) for one in these])
+            rows = zip(these, ids, strict=False)
+            session.add_all([ProductRow(id=i, since=version, source="import", **columns_of(one)) for one, i in rows])
             await session.execute(delete(ProductVector).where(ProductVector.text_hash.in_(list(vectors))))
             session.add_all(
                 [ProductVector(model_id=model_id, text_hash=one, vector=kept_vector(v)) for one, v in vectors.items()]
@@ -248,3 +256,35 @@ async def test_without_a_server(shop: Shop) -> None:
     assert await build_without_server(*parts, *model, time.time) == 1
     assert (await shop.served(), index.served) == (1, 1)
     assert await build_without_server(*parts, *model, time.time) is None
+
+
+async def test_a_folder_of_another_database_is_not_used(shop: Shop) -> None:
+    """The same number, and products with the same ids: nothing but when it was published tells."""
+    await shop.fill(1, products(20), ids=range(1, 21))
+    index = ExactIndex()
+    shelf = shop.shelf(index)
+    await until(lambda: shelf.version == 1)
+    before, prepared = shelf.edition, index.prepared[1]
+    await shelf.stop()
+    async with shop.database.write() as session:
+        await session.execute(delete(ProductRow))
+        await session.execute(delete(Catalogue))
+    await shop.fill(1, products(20, seed=2), ids=range(1, 21))
+    another = shop.shelf(index)
+    await until(lambda: another.version == 1)
+    there = {one.tobytes() for one in another.snapshot.text_hashes}
+    assert there == {one.text_hash for one in products(20, seed=2)}
+    assert index.prepared[1] is not prepared
+    # Copies of answers that others have kept of that version aren't taken for those of this one.
+    assert (before.version, another.edition.version) == (1, 1)
+    assert before != another.edition
+
+
+async def test_a_backup_that_takes_the_place_of_a_database_is_noticed(shop: Shop) -> None:
+    await shop.fill(1, products(5))
+    shelf = shop.shelf(ExactIndex())
+    await until(lambda: shelf.version == 1)
+    earlier = replace(shelf.edition, published_at=shelf.edition.published_at - 60)
+    async with shop.database.write() as session:
+        await session.execute(update(Catalogue).values(changed_at=earlier.published_at))
+    await until(lambda: shelf.edition == earlier)

@@ -1,4 +1,8 @@
-"""Copies of answers about the catalogue. Each is of one version, so that another one outdates them all."""
+"""Copies of answers about the catalogue. Each is of one edition, so that another one outdates them all.
+
+Keys say which, and which release answers. A version's number alone wouldn't do where processes share a Redis: another
+database, or the same one before a backup was restored, has a version of that number, too.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +10,8 @@ import hashlib
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
+from garaza import __version__
+from garaza.furniture.runtime import Edition
 from garaza.kit.cache.cache import Cache, Life, Subject
 
 _DOUBTFUL_SECONDS = 5.0
@@ -42,14 +48,15 @@ class Answers:
     """Of one kind. Without a cache each is made anew.
 
     Args:
-        version: of the catalogue, as this process serves it. Nobody else has to tell that it is another one.
-        shared: whether the tier of all processes is asked as well.
+        edition: of the catalogue, as this process serves it. Nobody else has to tell that it is another one.
+        shared: whether the tier of all processes is asked as well. What isn't whole stays here: others may have what it
+            lacks.
     """
 
     def __init__(
-        self, cache: Cache | None, name: str, seconds: float, version: Callable[[], int], *, shared: bool
+        self, cache: Cache | None, name: str, seconds: float, edition: Callable[[], Edition], *, shared: bool
     ) -> None:
-        self._version = version
+        self._edition = edition
         self._subject: Subject[Body] | None = None
         if cache is not None and seconds > 0:
             life = Life(seconds, min(seconds, _NEGATIVE_SECONDS), shared=shared)
@@ -58,13 +65,15 @@ class Answers:
                 name,
                 BodyCodec(),
                 life,
-                validator=version,
+                validator=edition,
                 keep=lambda body: None if body.whole else _DOUBTFUL_SECONDS,
+                share=lambda body: body.whole,
             )
 
     async def get(self, question: object, make: Callable[[], Awaitable[Body | None]]) -> Body | None:
         """The answer to this question; `question` says everything that it depends on, by its `repr`."""
         if self._subject is None:
             return await make()
-        digest = hashlib.blake2b(repr(question).encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()
-        return await self._subject.get_or_compute(f"{self._version()}:{digest}", _NAMES, make)
+        about = repr((__version__, self._edition(), question))
+        digest = hashlib.blake2b(about.encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()
+        return await self._subject.get_or_compute(digest, _NAMES, make)

@@ -1,4 +1,8 @@
-"""Makes a version of the catalogue ready to be searched: its snapshot in a folder, and its vectors in the index."""
+"""Makes a version of the catalogue ready to be searched: its snapshot in a folder, and its vectors in the index.
+
+A folder may outlive its database: a new one, or a backup in its place, has a version of the same number. So a folder
+says when its version was published, and one that says otherwise than the database isn't used.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +10,7 @@ import asyncio
 import logging
 import shutil
 from collections.abc import AsyncIterator, Iterable, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from garaza.furniture.embedding.port import Vectors
@@ -18,6 +23,7 @@ from garaza.kit.database import Database
 logger = logging.getLogger(__name__)
 
 _AT_ONCE = 250
+_PUBLISHED = "published-at"
 
 
 class Preparing:
@@ -31,23 +37,41 @@ class Preparing:
         self._database = database
         self._folder = folder
         self._index = index
+        self._made: int | None = None
+        """The version that this process has made last."""
+        self._strange: int | None = None
+        """One that was of another database, and of which the index may be, too."""
 
-    async def snapshot(self, version: int) -> Snapshot:
+    async def snapshot(self, version: int, published_at: float | None) -> Snapshot:
         """The one that there is, else a new one.
+
+        Args:
+            published_at: as the database has it; None: it isn't yet.
 
         Raises:
             SnapshotNotMadeError: why is in the log.
             SnapshotError: what was made can't be read.
         """
         folder = self._folder / str(version)
-        try:
-            return await asyncio.to_thread(Snapshot.load, folder)
-        except SnapshotError as error:
-            if folder.exists():
+        said = await asyncio.to_thread(_published_at, folder)
+        if said is not None and said != published_at:
+            logger.warning("version %d of the catalogue is made ready again: another database's was there", version)
+            self._made, self._strange = None, version
+        elif said is not None or self._made == version:
+            try:
+                return await asyncio.to_thread(Snapshot.load, folder)
+            except SnapshotError as error:
                 logger.warning("version %d of the catalogue is made ready again: %s", version, error)
         url = self._database.url.render_as_string(hide_password=False)
         await build_apart(url, folder, version)
+        self._made = version
         return await asyncio.to_thread(Snapshot.load, folder)
+
+    async def published(self, version: int, at: float) -> None:
+        """Its folder is of the version that was published then. Where that can't be said, the next process makes it
+        again.
+        """
+        await asyncio.to_thread(_say_published, self._folder / str(version), at)
 
     async def index(self, snapshot: Snapshot, model_id: str, dimensions: int) -> None:
         """Have the index keep its vectors, if it doesn't already.
@@ -58,9 +82,10 @@ class Preparing:
         if self._index is None:
             return
         ids = snapshot.ids.tolist()
-        if not await self._index.has(snapshot.version, model_id, ids):
+        if self._strange == snapshot.version or not await self._index.has(snapshot.version, model_id, ids):
             points = self._points(snapshot, model_id)
             await self._index.prepare(snapshot.version, model_id, dimensions, ids, points)
+            self._strange = None
 
     async def _points(self, snapshot: Snapshot, model_id: str) -> AsyncIterator[Sequence[Point]]:
         for start in range(0, len(snapshot), _AT_ONCE):
@@ -83,6 +108,20 @@ class Preparing:
             version = path.name.removeprefix(".").removesuffix(".partial")
             if version.isdecimal() and path.name not in names:
                 shutil.rmtree(path, ignore_errors=True)
+
+
+def _published_at(folder: Path) -> float | None:
+    """None: it doesn't say."""
+    try:
+        return float((folder / _PUBLISHED).read_text(encoding="ascii"))
+    except (OSError, ValueError):
+        return None
+
+
+def _say_published(folder: Path, at: float) -> None:
+    if _published_at(folder) != at:
+        with suppress(OSError):
+            (folder / _PUBLISHED).write_text(repr(at), encoding="ascii")
 
 
 def _points_of(snapshot: Snapshot, rows: Iterable[int], vectors: Iterable[Vectors | None]) -> list[Point]:

@@ -39,6 +39,17 @@ FollowModel = Callable[[str, bool], Awaitable[Reembedding | None]]
 State = Literal["empty", "preparing", "ready"]
 
 
+@dataclass(frozen=True, slots=True)
+class Edition:
+    """A version as it was published once. Of another database, or after a backup was restored, the same number is that
+    of something else, and was published at another time.
+    """
+
+    version: int
+    published_at: float
+    """Unix seconds, as the database has it: all processes that serve it have the same."""
+
+
 class ShelfNotReadyError(GarazaError):
     """The first version is still being prepared."""
 
@@ -74,6 +85,7 @@ class ShelfState:
 class _Served:
     """Never changed, only exchanged: who began with one, ends with it."""
 
+    edition: Edition
     snapshot: Snapshot
     index: VectorIndex | None
     """None: meaning can't be looked at."""
@@ -122,7 +134,6 @@ class Shelf:
         self._error: str | None = None
         self._blind: str | None = None
         """Why meaning couldn't be looked at the last time, though all is there for it."""
-        self._changed_at: float | None = None
         self.tally = Tally()
         self._task: asyncio.Task[None] | None = None
 
@@ -145,7 +156,7 @@ class Shelf:
             version=self.version,
             preparing=self._being_prepared,
             products=0 if served is None else len(served.snapshot),
-            published_at=None if served is None else self._changed_at,
+            published_at=None if served is None else served.edition.published_at,
             semantic=served is not None and served.index is not None and self._blind is None,
             model_id=None if self._encoder is None else self._encoder.model_id,
             index=None if self._index is None else self._index.name,
@@ -155,8 +166,13 @@ class Shelf:
 
     @property
     def version(self) -> int:
-        """That is served; 0: none. Copies of answers are of a version."""
-        return 0 if self._served is None else self._served.snapshot.version
+        """That is served; 0: none."""
+        return self.edition.version
+
+    @property
+    def edition(self) -> Edition:
+        """That is served. Copies of answers are of one."""
+        return _NOTHING if self._served is None else self._served.edition
 
     @property
     def snapshot(self) -> Snapshot:
@@ -254,14 +270,12 @@ class Shelf:
         versions = await unbroken(self._versions())
         if not versions.ready and self._load_sample is not None and await self._load_sample():
             versions = await unbroken(self._versions())
-        if versions.served and versions.served != self.version:
-            # Be it after a start, or because another server on the same database was first.
+        if versions.served and Edition(versions.served, versions.changed_at) != self.edition:
+            # Be it after a start, because another server on the same database was first, or because the database is
+            # another one: a backup was restored.
             await self._take(versions.served, versions)
         if versions.ready > versions.served:
             await self._take(versions.ready, versions, publishing=True)
-            self._changed_at = self._clock()
-        else:
-            self._changed_at = versions.changed_at
         self._looked = True
         served = self._served
         self._error = None if served is None else self._trouble(versions)
@@ -269,7 +283,7 @@ class Shelf:
             encoder = self._encoder_of(versions)
             if encoder is not None:
                 await self._prepare_index(served.snapshot, encoder)
-                await self._serve(_Served(served.snapshot, self._index, encoder))
+                await self._serve(replace(served, index=self._index, encoder=encoder))
         await self._follow(versions)
 
     async def _versions(self) -> Versions:
@@ -300,7 +314,7 @@ class Shelf:
 
     async def _take(self, version: int, versions: Versions, *, publishing: bool = False) -> None:
         self._being_prepared = version
-        snapshot = await self._preparing.snapshot(version)
+        snapshot = await self._preparing.snapshot(version, None if publishing else versions.changed_at)
         index, encoder = None, self._encoder_of(versions)
         if encoder is not None and self._trouble(versions) is None:
             try:
@@ -310,10 +324,16 @@ class Shelf:
                 # Finding words is better than finding nothing, and worse than what there is.
                 if self._served is not None:
                     raise
-        if publishing:
-            async with self._database.write() as session:
-                await publish(session, version, self._clock())
-        await self._serve(_Served(snapshot, index, encoder))
+        published_at = await self._publish(version) if publishing else versions.changed_at
+        await self._preparing.published(version, published_at)
+        await self._serve(_Served(Edition(version, published_at), snapshot, index, encoder))
+
+    async def _publish(self, version: int) -> float:
+        """When it became what is served: now, or when another server was first."""
+        now = self._clock()
+        async with self._database.write() as session:
+            published = await publish(session, version, now)
+        return now if published else (await self._versions()).changed_at
 
     async def _prepare_index(self, snapshot: Snapshot, encoder: Encoder) -> None:
         await self._preparing.index(snapshot, encoder.model_id, encoder.dimensions)
@@ -323,7 +343,7 @@ class Shelf:
             await self._warm(served.encoder)
             await served.index.serve(served.snapshot.version)
         before, self._served = self._served, served
-        if before is None or before.snapshot.version != self.version:
+        if before is None or before.edition != served.edition:
             logger.info("version %d of the catalogue is served: %d products", self.version, len(served.snapshot))
             await self._preparing.forget_others({self.version})
 
@@ -339,6 +359,9 @@ class Shelf:
                 logger.warning("the model for texts can't be used yet: %s", error)
 
 
+_NOTHING = Edition(0, 0.0)
+
+
 async def build_without_server(
     database: Database, preparing: Preparing, index: VectorIndex, model_id: str, dimensions: int, clock: Clock
 ) -> int | None:
@@ -351,10 +374,13 @@ async def build_without_server(
         versions = await CatalogueRepository(session).versions()
     if versions.ready <= versions.served:
         return None
-    snapshot = await preparing.snapshot(versions.ready)
+    snapshot = await preparing.snapshot(versions.ready, None)
     await preparing.index(snapshot, model_id, dimensions)
+    now = clock()
     async with database.write() as session:
-        await publish(session, versions.ready, clock())
+        published = await publish(session, versions.ready, now)
+    if published:
+        await preparing.published(versions.ready, now)
     await index.serve(versions.ready)
     await preparing.forget_others({versions.ready})
     return versions.ready

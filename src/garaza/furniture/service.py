@@ -56,7 +56,7 @@ class FurnitureService:
         shared = database.dialect != "sqlite"
 
         def answers(name: str, seconds: float) -> Answers:
-            return Answers(cache, name, seconds, lambda: shelf.version, shared=shared)
+            return Answers(cache, name, seconds, lambda: shelf.edition, shared=shared)
 
         self._searches = answers("furniture_search", settings.search_seconds)
         self._lookups = answers("furniture", settings.product_seconds)

@@ -94,7 +94,7 @@ class EdgeIndex:
     async def serve(self, version: int) -> None:
         """See the port."""
         self._served = await self._in(self._searching, self._open, version)
-        await self._in(self._searching, self._remove_before, version)
+        await self._in(self._searching, self._remove_others, version)
 
     async def search(self, vector: Vectors, limit: int, filters: Filters) -> Nearest:
         """See the port."""
@@ -165,7 +165,8 @@ class EdgeIndex:
 
     def _begin(self, version: int, model_id: str, dimensions: int, ids: Collection[int]) -> Draft:
         self._own()
-        others = [number for number in self._versions() if number != version and ready_of(self._of(number))]
+        # What is newer is of a database that isn't there any more: its points are others'.
+        others = [number for number in self._versions() if number < version and ready_of(self._of(number))]
         before = self._of(max(others)) if others else None
         # Not even a process that was left behind writes where another one does.
         folder = self._folder / f"{_DRAFT}{new_id()}"
@@ -188,9 +189,9 @@ class EdgeIndex:
             shutil.rmtree(self._of(version), ignore_errors=True)
             raise
 
-    def _remove_before(self, version: int) -> None:
+    def _remove_others(self, version: int) -> None:
         for number in self._versions():
-            if number < version:
+            if number != version:
                 shutil.rmtree(self._of(number), ignore_errors=True)
 
     def _own(self) -> None:

@@ -207,6 +207,7 @@ class Subject(Generic[T]):
         validator: says something else whenever a copy may be outdated, by whomever, so that nobody has to tell; None:
             it doesn't know now. It is asked before each look, so it has to be fast.
         keep: of a value, for how long it may be kept; None: as long as the others.
+        share: whether a value may be in the shared tier; None: each may. What isn't there nobody waits for.
     """
 
     def __init__(
@@ -218,6 +219,7 @@ class Subject(Generic[T]):
         *,
         validator: Callable[[], object] | None = None,
         keep: Callable[[T], float | None] | None = None,
+        share: Callable[[T], bool] | None = None,
     ) -> None:
         self._cache = cache
         self.name = name
@@ -225,6 +227,7 @@ class Subject(Generic[T]):
         self._life = life
         self._validator = validator
         self._keep = keep
+        self._share = share
         self._flights: dict[str, _Flight[T]] = {}
 
     async def get_or_compute(
@@ -428,7 +431,7 @@ class Subject(Generic[T]):
             return value
         data = None if value is None else self._codec.encode(value)
         self._remember(flight, place, names, data, seconds)
-        if look is not None and shared is not None:
+        if look is not None and shared is not None and (value is None or self._share is None or self._share(value)):
             await shared.put(place, names, look, pack(self._codec.version, data), seconds)
         return value
 
