@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import update
 
+from garaza.furniture import runtime
 from garaza.furniture.embedding.files import ModelUnusableError
 from garaza.furniture.embedding.models import bundled
 from garaza.furniture.embedding.onnx import OnnxEncoder
@@ -43,9 +44,15 @@ def garbage(tmp_path: Path) -> Path:
     return folder
 
 
-async def test_the_service_searches_by_words_and_says_so(
-    empty_file: Path, tmp_path: Path, garbage: Path, caplog: pytest.LogCaptureFixture
+async def test_the_service_searches_by_words_until_it_is_mended_and_says_so(
+    empty_file: Path,
+    tmp_path: Path,
+    garbage: Path,
+    caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    monkeypatch.setattr(runtime, "_FIRST_LOOK_SECONDS", 0.01)
+    monkeypatch.setattr(runtime, "_LONGEST_LOOK_SECONDS", 0.01)
     shutil.copy(empty_file, tmp_path / "garaza.db")
     given = {"sample": True, "model_dir": garbage}
     async with whole_service(sqlite_url(tmp_path / "garaza.db"), tmp_path, tmp_path, furniture=given) as whole:
@@ -60,8 +67,15 @@ async def test_the_service_searches_by_words_and_says_so(
         assert ready.json()["notes"] == {
             "furniture": "Only words are looked at, and not their meaning. The log says why."
         }
-    (line,) = [one.getMessage() for one in caplog.records if one.levelname == "ERROR"]
-    assert f"{garbage / 'model.onnx'} is no model that onnxruntime can run" in line
+        # However often it looks again, it is said once; and when it is mended, nobody has to start anything.
+        (line,) = [one.getMessage() for one in caplog.records if one.levelname == "ERROR"]
+        assert f"{garbage / 'model.onnx'} is no model that onnxruntime can run" in line
+        await asyncio.to_thread(shutil.copy, bundled().model, garbage / "model.onnx")
+        async with asyncio.timeout(60):
+            while not (await guest.get("/api/furniture/health")).json()["semantic"]:  # noqa: ASYNC110 - nobody tells
+                await asyncio.sleep(0.05)
+        assert (await guest.get(SEARCH + "&page_size=9")).json()["semantic"]
+        assert "furniture" not in (await guest.get("/ready")).json()["notes"]
 
 
 async def _found(whole: Whole) -> None:

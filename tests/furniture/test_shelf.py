@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 from sqlalchemy import URL, delete, update
 
+from garaza.furniture import runtime
 from garaza.furniture.index.port import VectorIndex
 from garaza.furniture.models import Catalogue, ProductRow, ProductVector
 from garaza.furniture.preparing import Preparing
@@ -190,6 +191,22 @@ async def test_an_index_that_is_away_costs_the_meaning_and_comes_back(shop: Shop
     await until(lambda: shelf.state.semantic)
     assert shelf.state.error is None
     assert (await shelf.search(Asked(text="settee"))).semantic
+
+
+async def test_what_failed_a_search_is_seen_to_be_mended_though_nobody_searches(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(runtime, "_FIRST_LOOK_SECONDS", 0.01)
+    await shop.fill(1, products(20))
+    index = ExactIndex()
+    shelf = shop.shelf(index)
+    await until(lambda: shelf.version == 1)
+    index.down = True
+    assert not (await shelf.search(Asked(text="sofa"))).semantic
+    assert (shelf.state.semantic, shelf.state.error) == (False, "the model or the index can't be asked")
+    index.down = False
+    await until(lambda: shelf.state.semantic)
+    assert shelf.state.error is None
 
 
 async def test_vectors_of_another_model_are_not_compared_with(shop: Shop) -> None:

@@ -152,7 +152,8 @@ def _model(settings: Settings) -> str:
     try:
         return f"{asyncio.run(ask())} ({version})"
     except EncoderUnavailableError as error:
-        raise _Unfit(f"{error}. Furniture would be found by words alone; see GARAZA_FURNITURE__MODEL_DIR") from None
+        advice = "Furniture would be found by words alone until that is mended; see GARAZA_FURNITURE__MODEL_DIR"
+        raise _Unfit(f"{error}. {advice}") from None
 
 
 def _shared_limits(settings: Settings) -> str:

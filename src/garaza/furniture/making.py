@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -20,10 +21,11 @@ from garaza.furniture.pictures import Pictures, client
 from garaza.furniture.places import country_of
 from garaza.furniture.preparing import Preparing
 from garaza.furniture.repository import CATALOGUE_CHANNEL, Reembedding
-from garaza.furniture.runtime import Shelf, ShelfState
+from garaza.furniture.runtime import Encoders, Shelf, ShelfState
 from garaza.furniture.search.terms import stem
 from garaza.furniture.service import FurnitureService
 from garaza.furniture.words import color_families, material_families
+from garaza.kit.cache.cache import Cache
 from garaza.kit.changes import changes_of
 from garaza.kit.clock import Clock
 from garaza.kit.database import Database
@@ -89,8 +91,9 @@ def make_furniture(
 ) -> Furniture:
     """Nothing is begun or opened yet."""
     given = settings.furniture
-    encoder = _encoder(given, data)
-    before = None if encoder is None else make_encoder_before(given, data)
+    cache = None if caching is None or not given.search_seconds else caching.cache
+    models = _Models(given, data, cache)
+    encoders = models.look()
     index = make_index(given, data, database, apart=True)
 
     async def load_sample() -> bool:
@@ -102,37 +105,57 @@ def make_furniture(
             importing.runner.soon()
         return found
 
-    def remembering(one: OnnxEncoder | None) -> Encoder | None:
-        if one is None or caching is None or not given.search_seconds:
-            return one
-        return KeptQueries(one, caching.cache, given.search_seconds)
+    async def find_encoders() -> Encoders | None:
+        return await asyncio.to_thread(models.look)
 
     shelf = Shelf(
         database,
         Preparing(database, versions_folder(data), index),
-        remembering(encoder),
+        None if encoders is None else encoders.own,
         index,
         changes_of(database, CATALOGUE_CHANNEL, settings.live.poll_seconds),
         clock,
         load_sample if given.sample else None,
-        remembering(before),
+        None if encoders is None else encoders.before,
         follow_model,
+        find_encoders,
     )
     service = FurnitureService(given, database, shelf, None if caching is None else caching.cache)
     http = client()
     folder = versions_folder(data) / "pictures"
     pictures = Pictures(folder, http, given.picture_cache_bytes, clock) if given.fetch_pictures else None
-    encoders = [one for one in (encoder, before) if one is not None]
-    return Furniture(service, shelf, encoders, index, pictures, http)
+    return Furniture(service, shelf, models.found, index, pictures, http)
 
 
-def _encoder(settings: FurnitureSettings, data: DataDirectory) -> OnnxEncoder | None:
-    """None: it can't be used, and why is in the log. Finding words, and all else that the service does, needs none."""
-    try:
-        return make_encoder(settings, data)
-    except ModelUnusableError as error:
-        logger.error("Furniture is found by words alone until the next start. The model can't be used: %s", error)  # noqa: TRY400 - it says what is wrong
-        return None
+class _Models:
+    """Those that the settings name, as soon as they can be used."""
+
+    def __init__(self, settings: FurnitureSettings, data: DataDirectory, cache: Cache | None) -> None:
+        self._settings = settings
+        self._data = data
+        self._cache = cache
+        self._said: str | None = None
+        self.found: list[OnnxEncoder] = []
+
+    def look(self) -> Encoders | None:
+        """None: they can't, and why is in the log, once. Finding words, and all else that the service does, needs none.
+        Blocks.
+        """
+        try:
+            encoder = make_encoder(self._settings, self._data)
+        except ModelUnusableError as error:
+            if str(error) != self._said:
+                self._said = str(error)
+                logger.error("Furniture is found by words alone until the model can be used: %s", error)  # noqa: TRY400 - it says what is wrong
+            return None
+        if self._said is not None:
+            logger.info("The model for texts can be used now")
+        before = make_encoder_before(self._settings, self._data)
+        self.found.extend(one for one in (encoder, before) if one is not None)
+        return Encoders(self._remembering(encoder), None if before is None else self._remembering(before))
+
+    def _remembering(self, one: OnnxEncoder) -> Encoder:
+        return one if self._cache is None else KeptQueries(one, self._cache, self._settings.search_seconds)
 
 
 def _sample() -> Sample:

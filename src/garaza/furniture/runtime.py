@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 from typing import Literal
 
 from garaza.errors import GarazaError
 from garaza.furniture.embedding.port import Encoder, EncoderUnavailableError, Vectors
+from garaza.furniture.filters import NO_FILTERS
 from garaza.furniture.importing.repository import publish
 from garaza.furniture.index.port import IndexUnavailableError, VectorIndex
 from garaza.furniture.preparing import Preparing
@@ -34,6 +36,11 @@ _SHORTEST_WAIT_SECONDS = 0.2
 _FIRST_PAUSE_SECONDS = 1.0
 _LONGEST_PAUSE_SECONDS = 60.0
 
+_FIRST_LOOK_SECONDS = 15.0
+_LONGEST_LOOK_SECONDS = 300.0
+"""Between two looks whether meaning can be looked at by now. Each may read and load a model."""
+
+FindEncoders = Callable[[], Awaitable["Encoders | None"]]
 FollowModel = Callable[[str, bool], Awaitable[Reembedding | None]]
 """Has a model read the catalogue, which another one has read, in the background: see `ImportService.follow_model`."""
 State = Literal["empty", "preparing", "ready"]
@@ -82,6 +89,16 @@ class ShelfState:
 
 
 @dataclass(frozen=True, slots=True)
+class Encoders:
+    """What makes vectors of what is searched for."""
+
+    own: Encoder
+    """That the settings name."""
+    before: Encoder | None = None
+    """One that may have read the catalogue, for the time until `own` has."""
+
+
+@dataclass(frozen=True, slots=True)
 class _Served:
     """Never changed, only exchanged: who began with one, ends with it."""
 
@@ -97,12 +114,13 @@ class Shelf:
     """A task of the service, in which everything happens that takes time: nothing of it happens in a request.
 
     Args:
-        encoder: None: only words are looked at.
+        encoder: None: only words are looked at, until `find_encoders` gives one.
         index: None: as well.
         changes: of the catalogue.
         load_sample: fills a catalogue that is empty; returns whether it was. None: it stays empty.
-        before: a model that may have read the catalogue, for the time until `encoder` has.
+        before: see `Encoders`.
         follow_model: None: somebody else sees to that.
+        find_encoders: is asked now and then while there is none.
     """
 
     def __init__(
@@ -116,6 +134,7 @@ class Shelf:
         load_sample: Callable[[], Awaitable[bool]] | None = None,
         before: Encoder | None = None,
         follow_model: FollowModel | None = None,
+        find_encoders: FindEncoders | None = None,
     ) -> None:
         self._database = database
         self._preparing = preparing
@@ -126,6 +145,10 @@ class Shelf:
         self._load_sample = load_sample
         self._before = before
         self._follow_model = follow_model
+        self._find_encoders = find_encoders
+        self._looks = 0
+        """For meaning, in vain."""
+        self._look_again_at: float | None = None
         self._followed = False
         self._reembedding: Reembedding | None = None
         self._served: _Served | None = None
@@ -284,11 +307,47 @@ class Shelf:
             if encoder is not None:
                 await self._prepare_index(served.snapshot, encoder)
                 await self._serve(replace(served, index=self._index, encoder=encoder))
+        await self._look_for_meaning()
         await self._follow(versions)
 
     async def _versions(self) -> Versions:
         async with self._database.read() as session:
             return await CatalogueRepository(session).versions()
+
+    async def _look_for_meaning(self) -> None:
+        """See whether it can be looked at again, where it can't: now and then, as that takes a while."""
+        lacks_encoder = self._encoder is None and self._find_encoders is not None
+        if not (lacks_encoder or self._blind is not None):
+            self._looks, self._look_again_at = 0, None
+            return
+        now = time.monotonic()
+        if self._look_again_at is not None and now >= self._look_again_at:
+            await (self._look_for_encoder() if lacks_encoder else self._see())
+        elif self._look_again_at is not None:
+            return
+        self._looks += 1
+        self._look_again_at = now + backoff(self._looks, _FIRST_LOOK_SECONDS, _LONGEST_LOOK_SECONDS)
+
+    async def _look_for_encoder(self) -> None:
+        assert self._find_encoders is not None
+        found = await self._find_encoders()
+        if found is not None:
+            self._encoder, self._before = found.own, found.before
+
+    async def _see(self) -> None:
+        """Look at the meaning of something, as nobody may search for long."""
+        served = self._served
+        if served is None or served.index is None or served.encoder is None:
+            return
+        try:
+            # Of what was asked before there may be a copy.
+            vector = await served.encoder.query(f"sofa {self._looks}")
+            await served.index.search(vector, 1, NO_FILTERS)
+        except (EncoderUnavailableError, IndexUnavailableError) as error:
+            self._blind = str(error)
+        else:
+            self._blind = None
+            logger.info("the meaning of what is searched for is looked at again")
 
     async def _follow(self, versions: Versions) -> None:
         """Have the model that the settings name read what another one has read."""

@@ -126,7 +126,7 @@ def _config(folder: Path, name: str) -> Mapping[str, Any]:
         if path.stat().st_size > _MAX_JSON_BYTES:
             raise ModelUnusableError(f"{path} is too big for what it is meant to be")
         return _mapping(json.loads(path.read_bytes()))
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise ModelUnusableError(f"{path} can't be read as JSON: remove it, or mend it") from error
 
 
