@@ -59,3 +59,6 @@ def test_ctrl_c_leaves_the_catalogue_as_it_was(tmp_path: Path) -> None:
         0,
         "The import of stools.csv is cancelled. The catalogue stays as it is.\n",
     )
+    # Nobody else comes by who would.
+    assert ask(data, "SELECT count(*) FROM products WHERE since > 1 OR until IS NOT NULL") == [(0,)]
+    assert ask(data, "SELECT count(*) FROM catalogue_imports WHERE ended_at IS NULL") == [(0,)]

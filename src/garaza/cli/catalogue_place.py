@@ -74,6 +74,18 @@ class Place:
                     when_parent_ends(worker.stop)
                 await worker.work()
 
+    async def undo(self, import_id: str) -> None:
+        """Take away what a cancelled import wrote, unless whoever works at it does.
+
+        Raises:
+            ImportInterruptedError
+        """
+        self.files.create()
+        worker = await asyncio.to_thread(self.worker)
+        with suppress(filelock.Timeout), filelock.FileLock(self.files.lock, timeout=0):
+            stop_on_signals(worker)
+            await worker.undo(import_id)
+
 
 def prepared(settings: Settings) -> None:
     """Bring the database up to date. Blocks."""

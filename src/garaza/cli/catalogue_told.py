@@ -20,6 +20,7 @@ from garaza.errors import GarazaError
 from garaza.furniture.importing.schemas import NoteAnswer
 from garaza.furniture.importing.service import ImportService
 from garaza.furniture.importing.states import MODEL_FORM, WORKING
+from garaza.furniture.importing.worker import ImportInterruptedError
 from garaza.furniture.repository import CatalogueRepository
 from garaza.kit.database import Database
 from garaza.kit.pagination import Paging, goes_on
@@ -31,11 +32,11 @@ _LISTED = 10
 _AT_ONCE = 500
 
 
-def _run(settings: Settings, act: Callable[[ImportService, Database], Awaitable[T]]) -> T:
+def _run(settings: Settings, act: Callable[[Place], Awaitable[T]]) -> T:
     async def run() -> T:
         async with Place.opened(settings) as place:
             try:
-                return await act(place.service, place.database)
+                return await act(place)
             except GarazaError as error:
                 refuse(error.detail)
 
@@ -47,7 +48,8 @@ def _run(settings: Settings, act: Callable[[ImportService, Database], Awaitable[
 def print_status(settings: Settings) -> None:
     """The versions, figures of what is served, and the last imports."""
 
-    async def act(imports: ImportService, database: Database) -> None:
+    async def act(place: Place) -> None:
+        imports, database = place.service, place.database
         # Through a pipe nothing is cut off to fit a terminal that isn't there.
         console = Console(width=None if sys.stdout.isatty() else 200)
         async with database.read() as session:
@@ -80,7 +82,7 @@ def print_status(settings: Settings) -> None:
 
 def print_notes(settings: Settings, import_id: str) -> None:
     """All that are kept of an import."""
-    _run(settings, lambda imports, database: write_notes(imports, database, import_id, sys.stdout))
+    _run(settings, lambda place: write_notes(place.service, place.database, import_id, sys.stdout))
 
 
 async def write_notes(imports: ImportService, database: Database, import_id: str, out: TextIO) -> None:
@@ -103,11 +105,21 @@ async def write_notes(imports: ImportService, database: Database, import_id: str
 
 
 def cancel_import(settings: Settings, import_id: str) -> None:
-    """Mark it; whoever works at it, or comes next, takes away what it wrote."""
+    """Mark it, and take away what it wrote: unless another process works at it, which does that."""
 
-    async def act(imports: ImportService, database: Database) -> None:
-        async with database.write() as session:
-            found = await imports.cancel(session, import_id)
+    async def act(place: Place) -> None:
+        async with place.database.write() as session:
+            found = await place.service.cancel(session, import_id)
         typer.echo(f"The import of {found.name} is cancelled. The catalogue stays as it is.")
+        if found.ended_at is not None:
+            return
+        why = "The process that works at it takes away what it wrote."
+        try:
+            await place.undo(import_id)
+        except ImportInterruptedError as error:
+            why = f"What it wrote isn't gone yet: {error}"
+        async with place.database.read() as session:
+            if (await place.service.get(session, import_id)).ended_at is None:
+                typer.echo(why)
 
     _run(settings, act)

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import func, select
+from sqlalchemy import func, select, update
 
 from garaza.errors import GarazaError
 from garaza.furniture.importing.claims import Claim, Waiting
@@ -16,7 +16,7 @@ from garaza.furniture.importing.port import NoCatalogueError
 from garaza.furniture.importing.service import GRACE_SECONDS, MODEL_GRACE_SECONDS, MOST_WAITING
 from garaza.furniture.importing.states import ImportState, Options
 from garaza.furniture.importing.worker import ImportInterruptedError
-from garaza.furniture.models import ProductCategory, ProductRow, ProductVector
+from garaza.furniture.models import CatalogueImport, ProductCategory, ProductRow, ProductVector
 from garaza.furniture.products import Product
 from garaza.furniture.repository import CatalogueRepository
 from garaza.kit.database import Database
@@ -228,6 +228,28 @@ async def test_a_cancelled_import_leaves_everything_as_it_was(shop: Shop, state:
     assert await shop.vectors() == 80
     # And the next one goes as if nothing had been.
     assert (await shop.take(chairs(3))).counts["unchanged"] == 3
+
+
+async def test_a_cancelled_import_is_taken_away_by_whoever_may(shop: Shop) -> None:
+    """Never beneath one who works at it; and nothing else is done on that occasion."""
+    import_id, next_id = await shop.begin(chairs(150)), await shop.begin(chairs(3))
+    stopped = shop.worker(lambda _claim: stopped.stop())
+    with pytest.raises(ImportInterruptedError):
+        await stopped.work()
+    leased = {"lease_owner": "elsewhere-1", "lease_expires_at": shop.clock.now + 60}
+    async with shop.database.write() as session:
+        await session.execute(update(CatalogueImport).where(CatalogueImport.id == import_id).values(**leased))
+        await shop.service.cancel(session, import_id)
+    written = await rows_of(shop.database, ProductRow)
+    assert written
+    await shop.worker().undo(next_id)
+    await shop.worker().undo(import_id)
+    assert await rows_of(shop.database, ProductRow) == written
+    shop.clock.now += 61
+    await shop.worker().undo(import_id)
+    assert await rows_of(shop.database, ProductRow) == 0
+    assert (await shop.get(import_id)).ended_at == shop.clock.now
+    assert (await shop.get(next_id)).state == "queued"
 
 
 async def test_one_that_has_not_begun_is_cancelled_at_once_and_one_that_is_done_never(shop: Shop) -> None:

@@ -73,13 +73,13 @@ class Claims:
     def lease_seconds(self) -> float:
         return self._lease_seconds
 
-    async def claim(self) -> Claim | Waiting | None:
-        """The oldest of those that want work; None: there is none."""
+    async def claim(self, only: str | None = None) -> Claim | Waiting | None:
+        """The oldest of those that want work; None: there is none, or it isn't the `only` one that is wanted."""
         async with self._database.write() as session:
             now = self._clock()
             catalogue = await self._imports.lock(session, now)
             first = await self._own(session)
-            if first is None:
+            if first is None or only not in (None, first.id):
                 return None
             if (waiting := self._not_for_us(first, now)) is not None:
                 return waiting

@@ -94,6 +94,16 @@ class ImportWorker:
                 return claim
             await self._run(claim)
 
+    async def undo(self, import_id: str) -> None:
+        """Take away what an import wrote that somebody cancelled, unless another process is at it, or has to be first.
+
+        Raises:
+            ImportInterruptedError
+        """
+        claim = await _patiently(lambda: self._claims.claim(import_id))
+        if isinstance(claim, Claim):
+            await self._run(claim)
+
     async def _run(self, claim: Claim) -> None:
         logger.info("import %s of %s: %s", claim.import_id, claim.name, claim.state.value)
         try:
