@@ -99,7 +99,8 @@ def data_errors_told(folder: Path) -> Iterator[None]:
     from filelock import Timeout  # noqa: PLC0415
     from sqlalchemy.exc import DBAPIError  # noqa: PLC0415
 
-    from garaza.kit.migrate import DatabaseMissingError, DatabaseUnreachableError  # noqa: PLC0415
+    from garaza.kit.long_statements import DatabaseUnreachableError  # noqa: PLC0415
+    from garaza.kit.migrate import DatabaseMissingError  # noqa: PLC0415
 
     another = "choose another data directory with --data-dir"
     try:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
 from collections.abc import Callable
 from importlib.resources import files
 from pathlib import Path
@@ -14,28 +12,25 @@ from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from filelock import FileLock
-from sqlalchemy import URL, create_engine, event, text
+from sqlalchemy import URL, create_engine, event
 from sqlalchemy.engine import Connection
 from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.exc import DBAPIError
-from sqlalchemy.ext.asyncio import create_async_engine
 from sqlalchemy.pool import ConnectionPoolEntry, NullPool
 
+from garaza.kit.long_statements import DatabaseUnreachableError, run_on_postgresql
 from garaza.kit.storage import DataDirectory
 
 LOCK_SECONDS = 60
 _ADVISORY_LOCK = 0x67617261
 """Any number that nobody else uses in the same database."""
+_LOCK_NOT_AVAILABLE = "55P03"
 
 T = TypeVar("T")
 
 
 class DatabaseMissingError(Exception):
     """There are scans, and no database that knows of them."""
-
-
-class DatabaseUnreachableError(Exception):
-    """A database server doesn't let this process in, or doesn't answer. The text says why, and names no password."""
 
 
 def _config(package: str) -> Config:
@@ -70,7 +65,8 @@ def upgrade(url: URL, package: str, revision: str = "head") -> str:
         The revision it is at afterwards.
 
     Raises:
-        filelock.Timeout: somebody else has been migrating for a minute.
+        filelock.Timeout: somebody else has been migrating a file for a minute.
+        DatabaseUnreachableError: a server can't be used, be it because somebody else has been migrating for so long.
         alembic.util.CommandError: the database was made by a newer version.
     """
     config = _config(package)
@@ -121,22 +117,17 @@ def _on_sqlite(url: URL, use: Callable[[Connection], T]) -> T:
 
 
 def _on_postgresql(url: URL, use: Callable[[Connection], T], *, lock: bool) -> T:
-    async def connected() -> T:
-        engine = create_async_engine(url.set(drivername="postgresql+asyncpg"), poolclass=NullPool)
-        try:
-            connection = await engine.connect()
-        except (OSError, TimeoutError) as error:
-            raise DatabaseUnreachableError(str(error) or type(error).__name__) from error
-        except DBAPIError as error:
-            raise DatabaseUnreachableError(str(error.orig).partition(": ")[2] or str(error.orig)) from error
-        async with contextlib.aclosing(connection):
-            if lock:
-                # Of the transaction, so that it goes with it whatever happens.
-                await connection.execute(text(f"SET LOCAL lock_timeout = '{LOCK_SECONDS}s'"))
-                await connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _ADVISORY_LOCK})
-            return await connection.run_sync(use)
-
-    return asyncio.run(connected())
+    if not lock:
+        return run_on_postgresql(url, use)
+    # Of the transaction, so that it goes with it whatever happens.
+    waiting = (f"SET LOCAL lock_timeout = '{LOCK_SECONDS}s'", f"SELECT pg_advisory_xact_lock({_ADVISORY_LOCK})")
+    try:
+        return run_on_postgresql(url, use, *waiting)
+    except DBAPIError as error:
+        if getattr(error.orig, "sqlstate", None) != _LOCK_NOT_AVAILABLE:
+            raise
+        text = f"for {LOCK_SECONDS} s another process has been bringing it up to date, or has held a table of it"
+        raise DatabaseUnreachableError(text) from error
 
 
 def head(package: str) -> str | None:
