@@ -51,6 +51,34 @@ def test_it_is_the_last_noun_before_what_is_said_of_it(snapshot: Snapshot, text:
     assert found == kinds
 
 
+@pytest.mark.parametrize(
+    ("text", "asins"),
+    [
+        # Not all that is in a kitchen; of what is called so, what is there.
+        ("white kitchen trolley", ["A1", "A2"]),
+        ("trolley", ["A4", "A5", "A6"]),
+        ("kitchen", ["A1", "A2", "A3"]),
+        ("kitchen carousel", None),
+        # The beginning of too many others, and a brand.
+        ("kitchen tray", None),
+        ("kitchen larkspindle", ["A1", "A2", "A3"]),
+    ],
+)
+def test_what_no_category_is_called_by_is_known_by_titles(tmp_path: Path, text: str, asins: list[str] | None) -> None:
+    kitchen, dining = ("Furniture", "Kitchen"), ("Furniture", "Dining room")
+    things = [
+        Product(asin="A1", title="Butcher's trolley", categories=(*kitchen, "Islands")),
+        Product(asin="A2", title="Island of steel", brand="Larkspindle", categories=(*kitchen, "Islands")),
+        Product(asin="A3", title="Pantry with trays", categories=(*kitchen, "Pantries")),
+        Product(asin="A4", title="Drinks trolley, tall", categories=(*dining, "Bar carts")),
+        Product(asin="A5", title="Drinks trolley, short", categories=(*dining, "Bar carts")),
+        Product(asin="A6", title="Bar cart", categories=(*dining, "Bar carts")),
+    ]
+    mask = kind_of(Snapshot.build(enumerate(things, 1), tmp_path / "1"), text)
+    found = None if mask is None else [one.asin for one, is_one in zip(things, mask.tolist(), strict=True) if is_one]
+    assert found == asins
+
+
 async def test_things_of_the_kind_come_before_others_of_the_same_material(tmp_path: Path) -> None:
     """Over the sample: its drawer units of walnut say more of walnut and desks than a desk of oak does."""
     things, encoder = list(products()), OnnxEncoder(bundled(), idle_seconds=600)

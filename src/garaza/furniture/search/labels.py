@@ -47,6 +47,13 @@ class Labels:
         """What one row has."""
         return [self.keys[code] for code in self.codes[self.offsets[row] : self.offsets[row + 1]].tolist()]
 
+    def widest(self) -> frozenset[str]:
+        """Keys that no row has last: of categories those that hold others, and no thing itself."""
+        ends = self.offsets[1:][np.diff(self.offsets) > 0]
+        last = np.zeros(len(self.keys), np.bool_)
+        last[self.codes[ends - 1]] = True
+        return frozenset(key for key, is_last in zip(self.keys, last.tolist(), strict=True) if not is_last)
+
     @classmethod
     def load(cls, arrays: Mapping[str, NDArray[Any]], names: Mapping[str, list[str]], kind: str) -> Labels:
         """From what `LabelsBuilder` wrote."""

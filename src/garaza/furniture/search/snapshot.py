@@ -71,6 +71,8 @@ class Snapshot:
     """Stems that categories are named by."""
     heads: Mapping[str, list[Named]]
     """Categories by what they are: see `heads_of`."""
+    rooms: frozenset[str]
+    """Categories that are no kind of thing: all that they hold is in narrower ones. Mostly rooms."""
     brand_beginnings: frozenset[str]
     """First words of brands."""
     every: NDArray[np.bool_] = field(repr=False)
@@ -187,6 +189,7 @@ class Snapshot:
             suggestions=Suggestions.load(arrays),
             kinds=frozenset(names["kinds"]),
             heads=heads_of(labels["categories"].keys),
+            rooms=labels["categories"].widest(),
             brand_beginnings=frozenset(first_token(key) for key in labels["brands"].keys),
             every=np.ones(len(arrays["ids"]), np.bool_),
         )
