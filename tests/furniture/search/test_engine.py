@@ -98,7 +98,7 @@ async def test_a_range_of_prices_finds_as_many_as_its_facet_says(snapshot: Snaps
         assert [one.key for one in chosen if one.chosen] == [value.key]
 
 
-@pytest.mark.parametrize("text", ["settee", "black sofa", "lamp under 900", "a carpet, not leather"])
+@pytest.mark.parametrize("text", ["settee", "black sofa", "lamp under 900", "a carpet, not black"])
 @pytest.mark.parametrize("sort", ["relevance", "price_asc"])
 async def test_a_filter_leaves_as_many_as_its_facet_says(
     snapshot: Snapshot, index: ExactIndex, encoder: WordEncoder, text: str, sort: Sort
@@ -107,17 +107,14 @@ async def test_a_filter_leaves_as_many_as_its_facet_says(
     asked = Asked(text=text, sort=sort)
     before = await search(snapshot, index, encoder, asked)
     chosen = [(facet, value) for facet in before.facets for value in facet.values[:5]]
-    relaxed = 0
     for facet, value in chosen:
         filters = _chosen(facet.name, value)
         found = await search(snapshot, index, encoder, dataclasses.replace(asked, filters=filters))
-        if found.relaxed:
-            relaxed += 1
-            continue
+        assert found.relaxed == before.relaxed
         assert found.total == value.count <= before.total
         again = next(one for one in found.facets if one.name == facet.name)
         assert [(one.key, one.count) for one in again.values] == [(one.key, one.count) for one in facet.values]
-    assert len(chosen) > 5 * relaxed
+    assert chosen
 
 
 def _chosen(name: str, value: FacetValue) -> Filters:

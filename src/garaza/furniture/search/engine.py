@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from garaza.furniture.embedding.port import Encoder, Vectors
-from garaza.furniture.filters import Filters
+from garaza.furniture.filters import NO_FILTERS, Filters
 from garaza.furniture.index.port import IndexUnavailableError, LocalIndex, VectorIndex
 from garaza.furniture.products import TIERS
 from garaza.furniture.search.asked import MAX_DEPTH, MAX_QUERY_LETTERS, Asked
@@ -27,7 +27,7 @@ from garaza.furniture.search.found import Facet, Found, Hit, Relaxed, Understood
 from garaza.furniture.search.kinds import kind_of
 from garaza.furniture.search.lexical import Fit, fit_of, has_any
 from garaza.furniture.search.meaning import DEPTH, Meaning, encode, likely
-from garaza.furniture.search.narrowing import Mask, combined, joined, masks_of
+from garaza.furniture.search.narrowing import Mask, combined, joined, masks_of, within
 from garaza.furniture.search.postings import Floats
 from garaza.furniture.search.preferring import preferred_in
 from garaza.furniture.search.ranking import (
@@ -194,7 +194,7 @@ class _Asking:
 
     def narrow(self, words: _Words, understood: Understood) -> _Narrowed:
         filters = joined(self.asked.filters, understood.filters)
-        masks = masks_of(self.snapshot, filters, understood.not_countries)
+        masks = self._masks(filters, understood)
         mask = combined(self.snapshot, masks)
         rows, near = np.flatnonzero(words.found & mask), likely(words.by_words, mask)
         return _Narrowed(
@@ -237,7 +237,7 @@ class _Asking:
         if understood.constraints and not self._any_of(every, understood):
             understood, relaxed = relax(self.snapshot, every, self.asked.filters, understood)
         filters = joined(self.asked.filters, understood.filters)
-        masks = masks_of(self.snapshot, filters, understood.not_countries)
+        masks = self._masks(filters, understood)
         rows = np.flatnonzero(combined(self.snapshot, masks))
         has_absent = has_any(self.snapshot, understood.absent)[rows] if understood.absent else None
         similarity = sunk(self.weights, np.ones(len(rows), np.float32), has_absent)
@@ -254,6 +254,12 @@ class _Asking:
         wanted[await meaning.near()] = True
         if self._any_of(wanted, understood):
             return understood, ()
+        if self.asked.filters != NO_FILTERS and self._any_of(wanted, understood, NO_FILTERS):
+            # It is what was chosen by hand that leaves little: a facet has counted what is further away, too.
+            further = np.zeros_like(wanted)
+            further[await meaning.nearest(understood.filters)] = True
+            if self._any_of(further, understood):
+                return understood, ()
         return relax(self.snapshot, wanted, self.asked.filters, understood)
 
     def rank(
@@ -323,9 +329,18 @@ class _Asking:
             hits.append(Hit(row_id, float(similarity[at]), float(scores[at]), tier, forward))
         return tuple(hits)
 
-    def _any_of(self, wanted: Mask, understood: Understood) -> bool:
-        masks = masks_of(self.snapshot, joined(self.asked.filters, understood.filters), understood.not_countries)
+    def _any_of(self, wanted: Mask, understood: Understood, given: Filters | None = None) -> bool:
+        filters = joined(self.asked.filters if given is None else given, understood.filters)
+        masks = masks_of(self.snapshot, filters, understood.not_countries)
         return bool((wanted & combined(self.snapshot, masks)).any())
+
+    def _masks(self, filters: Filters, understood: Understood) -> dict[str, Mask]:
+        """Of these, which are what was given and what was understood."""
+        masks = masks_of(self.snapshot, filters, understood.not_countries)
+        if price := understood.filters.price:
+            # Whatever price is chosen beside it, this holds: for the facet of prices it isn't a choice of its own.
+            masks["said_price"] = within(self.snapshot.prices, price)
+        return masks
 
 
 def _estimated(cosines: Floats | None, rows: NDArray[np.intp]) -> Floats | None:

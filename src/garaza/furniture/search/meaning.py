@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Protocol
 
 import numpy as np
@@ -70,48 +72,47 @@ class Meaning:
 
     async def near(self) -> NDArray[np.intp]:
         """Rows that are about as near as the nearest, whatever the filters."""
-        if self._index is None or self._vector is None:
-            return self.found
-        try:
-            with spending("index"):
-                nearest = await self._index.search(self._vector, DEPTH, NO_FILTERS)
-        except IndexUnavailableError:
-            return self.found
+        nearest = await self._nearest(NO_FILTERS)
         return self._snapshot.rows_of(nearest.ids[nearest.scores >= _NEAR * nearest.scores.max(initial=0.0)])
+
+    async def nearest(self, filters: Filters) -> NDArray[np.intp]:
+        """Rows of the nearest that these let through."""
+        return self._snapshot.rows_of((await self._nearest(filters)).ids)
+
+    async def _nearest(self, filters: Filters) -> Nearest:
+        if self._index is not None and self._vector is not None:
+            try:
+                with spending("index"):
+                    return await self._index.search(self._vector, DEPTH, filters)
+            except IndexUnavailableError as error:
+                _warn(error)
+        return Nearest(np.zeros(0, np.int64), np.zeros(0, np.float32))
 
     async def find(self, narrowing: Narrowing) -> None:
         """Ask for the nearest, and how near those are that words found."""
         if self._index is None or self._vector is None:
             return
-        try:
-            with spending("index"):
-                nearest = await self._index.search(self._vector, DEPTH, narrowing.meant)
-                if self._all_are_left_out(nearest, narrowing):
-                    nearest = await self._index.search(self._vector, DEPTH, narrowing.filters)
-                cosines, others = self._placed(nearest, narrowing.likely)
-                rows = narrowing.likely[others]
-                cosines[rows] = await self._index.scores(self._vector, self._snapshot.ids[rows].tolist())
-        except IndexUnavailableError as error:
-            _warn(error)
-        else:
+        with _told():
+            nearest = await self._index.search(self._vector, DEPTH, narrowing.meant)
+            if self._all_are_left_out(nearest, narrowing):
+                nearest = await self._index.search(self._vector, DEPTH, narrowing.filters)
+            cosines, others = self._placed(nearest, narrowing.likely)
+            rows = narrowing.likely[others]
+            cosines[rows] = await self._index.scores(self._vector, self._snapshot.ids[rows].tolist())
             self.cosines = cosines
 
     def find_here(self, index: LocalIndex, narrowing: Narrowing) -> None:
         """The same, in a thread, with vectors that were fetched before."""
         if self._vector is None:
             return
-        try:
-            with spending("index"):
-                nearest = index.search(self._vector, DEPTH, narrowing.meant)
-                if self._all_are_left_out(nearest, narrowing):
-                    nearest = index.search(self._vector, DEPTH, narrowing.filters)
-        except IndexUnavailableError as error:
-            _warn(error)
-            return
-        cosines, others = self._placed(nearest, narrowing.likely)
-        if narrowing.vectors is not None:
-            cosines[narrowing.likely[others]] = narrowing.vectors[others] @ self._vector
-        self.cosines = cosines
+        with _told():
+            nearest = index.search(self._vector, DEPTH, narrowing.meant)
+            if self._all_are_left_out(nearest, narrowing):
+                nearest = index.search(self._vector, DEPTH, narrowing.filters)
+            cosines, others = self._placed(nearest, narrowing.likely)
+            if narrowing.vectors is not None:
+                cosines[narrowing.likely[others]] = narrowing.vectors[others] @ self._vector
+            self.cosines = cosines
 
     def _all_are_left_out(self, nearest: Nearest, narrowing: Narrowing) -> bool:
         return not (narrowing.any_found or narrowing.mask[self._snapshot.rows_of(nearest.ids)].any())
@@ -125,6 +126,16 @@ class Meaning:
         self.found = rows[there]
         self.close = self.found[scores >= _NEAR * scores.max(initial=0.0)]
         return cosines, np.flatnonzero(np.isnan(cosines[likely]))[:DEPTH]
+
+
+@contextmanager
+def _told() -> Iterator[None]:
+    """The time is that of the index; where it can't be asked, nothing is near."""
+    try:
+        with spending("index"):
+            yield
+    except IndexUnavailableError as error:
+        _warn(error)
 
 
 def _warn(error: IndexUnavailableError) -> None:

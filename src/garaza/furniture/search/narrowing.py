@@ -38,7 +38,7 @@ def masks_of(snapshot: Snapshot, filters: Filters, not_countries: Iterable[str] 
         masks["in_stock"] = snapshot.in_stock == int(filters.in_stock)
     for name, column in SPANS.items():
         if span := getattr(filters, name):
-            masks[name] = _within(getattr(snapshot, column), span)
+            masks[name] = within(getattr(snapshot, column), span)
     return masks
 
 
@@ -53,7 +53,8 @@ def combined(snapshot: Snapshot, masks: Mapping[str, Mask], without: str = "") -
     return mask
 
 
-def _within(numbers: NDArray[Any], span: Span) -> Mask:
+def within(numbers: NDArray[Any], span: Span) -> Mask:
+    """What is unknown isn't."""
     # Of NaN neither comparison holds.
     least = numbers >= (-np.inf if span.least is None else span.least)
     return least & (numbers <= (np.inf if span.most is None else span.most))
