@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import os
 import signal
 import subprocess
 import sys
+
+from garaza.kit.child_process import child_for
 
 # Matching this holds the interpreter's lock for longer than anybody lives.
 _CHILD = """
@@ -43,3 +47,13 @@ def test_a_parent_that_is_gone_already_is_noticed() -> None:
     command = [sys.executable, "-c", _CHILD]
     done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=60, check=False)
     assert (done.returncode, done.stdout) == (1, "")
+
+
+def test_who_leaves_before_a_child_is_done_leaves_none_behind() -> None:
+    async def leave() -> int | None:
+        with contextlib.suppress(ZeroDivisionError):
+            async with child_for([sys.executable, "-c", "import sys; sys.stdin.read()"]) as process:
+                _ = 1 // 0
+        return process.returncode
+
+    assert asyncio.run(leave()) == -signal.SIGKILL

@@ -10,7 +10,8 @@ import select
 import sys
 import threading
 from asyncio.subprocess import Process
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
 
 NICENESS = 10
 
@@ -21,8 +22,11 @@ def step_aside() -> None:
         os.nice(NICENESS)
 
 
-async def start_child(command: Sequence[str]) -> Process:
+async def start_child(command: Sequence[str], *, errors_here: bool = False) -> Process:
     """Start one that is told to end by `end_child`. What it prints goes to the log.
+
+    Args:
+        errors_here: its standard error is for whoever starts it to read.
 
     The pipe to its standard input tells it that this process is alive: see `when_parent_ends`. Its own process group
     keeps a Ctrl-C for this process from reaching it too.
@@ -31,8 +35,30 @@ async def start_child(command: Sequence[str]) -> Process:
         OSError: no memory or no process number is left.
     """
     return await asyncio.create_subprocess_exec(
-        *command, stdin=asyncio.subprocess.PIPE, stdout=sys.stderr, start_new_session=True
+        *command,
+        stdin=asyncio.subprocess.PIPE,
+        stdout=sys.stderr,
+        stderr=asyncio.subprocess.PIPE if errors_here else None,
+        start_new_session=True,
     )
+
+
+@asynccontextmanager
+async def child_for(command: Sequence[str], *, errors_here: bool = False) -> AsyncIterator[Process]:
+    """See `start_child`: one whose work is for this block. If that is left before, the process is killed.
+
+    Raises:
+        OSError: no memory or no process number is left.
+    """
+    process = await start_child(command, errors_here=errors_here)
+    try:
+        yield process
+    finally:
+        if process.returncode is None:
+            with contextlib.suppress(ProcessLookupError):
+                process.kill()
+            # Shielded: it was killed, so that this takes no time, and a process that nobody waited for would stay.
+            await asyncio.shield(process.wait())
 
 
 def pid_of(process: Process | None) -> int | None:

@@ -22,6 +22,7 @@ from garaza.furniture.index.port import IndexUnavailableError, LocalIndex, Neare
 from garaza.furniture.index.readers import Reader, ReaderApart, ReaderHere
 from garaza.furniture.index.shard import Draft, build, ready_of
 from garaza.furniture.index.stored_vectors import Ids, ids_of
+from garaza.kit.child_process import child_for
 from garaza.kit.ids import new_id
 
 SMALL = 2000
@@ -128,19 +129,12 @@ class EdgeIndex:
 
     async def _build(self, draft: Draft) -> None:
         command = (sys.executable, "-m", "garaza.furniture.index.build", str(draft.folder))
-        pipe, nothing = asyncio.subprocess.PIPE, asyncio.subprocess.DEVNULL
-        # Its standard input ends with this process.
-        process = await asyncio.create_subprocess_exec(*command, stdin=pipe, stdout=nothing, stderr=pipe)
-        self._process = process
-        assert process.stderr is not None
-        try:
+        async with child_for(command, errors_here=True) as process:
+            self._process = process
+            assert process.stderr is not None
             # Not `communicate`, which would end its input at once.
             errors = await process.stderr.read()
             await process.wait()
-        finally:
-            if process.returncode is None:
-                process.kill()
-                await process.wait()
         if process.returncode:
             last = (errors.decode(errors="replace").strip().splitlines() or [""])[-1]
             raise IndexUnavailableError(f"making the index ended with {process.returncode}: {last}")

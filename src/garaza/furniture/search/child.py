@@ -19,7 +19,7 @@ from sqlalchemy import make_url
 from garaza.furniture.products import Product
 from garaza.furniture.repository import CatalogueRepository
 from garaza.furniture.search.building import build
-from garaza.kit.child_process import step_aside, when_parent_ends
+from garaza.kit.child_process import child_for, step_aside, when_parent_ends
 from garaza.kit.database import Database, PoolOptions
 
 _AT_ONCE = 500
@@ -49,19 +49,12 @@ async def build_apart(url: str, folder: Path, version: int) -> None:
         SnapshotNotMadeError: why is in the log.
     """
     command = [sys.executable, "-m", __spec__.name]
-    process = await asyncio.create_subprocess_exec(*command, stdin=asyncio.subprocess.PIPE, stdout=sys.stderr)
-    try:
+    async with child_for(command) as process:
         assert process.stdin is not None
         with suppress(ConnectionError):
             process.stdin.write(json.dumps({"url": url, "folder": str(folder), "version": version}).encode() + b"\n")
             await process.stdin.drain()
         code = await process.wait()
-    except BaseException:
-        with suppress(ProcessLookupError):
-            process.kill()
-        # Shielded: it has been killed, so that this takes no time, and a process that nobody waited for would stay.
-        await asyncio.shield(process.wait())
-        raise
     if code:
         msg = f"the process that makes version {version} ready to be searched ended with {code}"
         raise SnapshotNotMadeError(msg)
