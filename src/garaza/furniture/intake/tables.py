@@ -38,7 +38,8 @@ class Table:
         self.delimiter = ","
         self.names: tuple[str, ...] = ()
         names = self.names = self._read_names()
-        self._places = [at for at, name in enumerate(names) if name and names.index(name) == at]
+        first = {name: at for at, name in reversed(list(enumerate(names)))}
+        self._places = [at for at, name in enumerate(names) if name and first[name] == at]
 
     def rows(self, skip: int, known_by: str | None) -> Iterator[tuple[int, FileRow | Note]]:
         """All after so many; those that are blank aren't any.
