@@ -22,7 +22,7 @@ from google.protobuf.message import DecodeError
 from numpy.typing import NDArray
 
 BLOCK = 32
-"""Numbers with a scale in common, of what is multiplied; of 64 and 128 vectors are less exact, and no sooner there."""
+"""Numbers with a scale in common, of what is multiplied. With 64 it is a tenth quicker, and less exact."""
 _ROUNDED_TO_8_BITS = 4
 _MOST_BYTES = 256 << 20
 _INT, _FLOAT, _INT8, _UINT8 = 2, 1, 3, 2
