@@ -20,7 +20,7 @@ from garaza.furniture.models import Catalogue
 from garaza.furniture.products import Product
 from garaza.furniture.repository import MANY, CatalogueRepository, Found
 from garaza.furniture.routes import MAX_ASINS
-from garaza.furniture.runtime import Shelf, _Served
+from garaza.furniture.runtime import Edition, Shelf, _Served
 from garaza.furniture.search.snapshot import Snapshot
 from tests.database.seed import MODEL, asin, job_id
 from tests.database.service import Person, Service
@@ -83,7 +83,7 @@ async def _shop(service: Service, people: list[Person], found: Found) -> None:
     # Without its own task, whose queries are nobody's call; and words are enough.
     encoder = CountingEncoder()
     encoder.model_id = MODEL
-    shelf._served = _Served(snapshot, None, encoder)
+    shelf._served = _Served(Edition(VERSION, 1.0), snapshot, None, encoder)
     one = found[0][1]
     products = [asin(number) for number in range(2, MAX_ASINS + 2)]
     prefix = "/api/furniture"

@@ -232,7 +232,9 @@ async def test_a_cancelled_import_leaves_everything_as_it_was(shop: Shop, state:
 
 async def test_a_cancelled_import_is_taken_away_by_whoever_may(shop: Shop) -> None:
     """Never beneath one who works at it; and nothing else is done on that occasion."""
-    import_id, next_id = await shop.begin(chairs(150)), await shop.begin(chairs(3))
+    import_id = await shop.begin(chairs(150))
+    shop.clock.now += 1
+    next_id = await shop.begin(chairs(3))
     stopped = shop.worker(lambda _claim: stopped.stop())
     with pytest.raises(ImportInterruptedError):
         await stopped.work()

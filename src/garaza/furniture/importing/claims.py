@@ -74,12 +74,16 @@ class Claims:
         return self._lease_seconds
 
     async def claim(self, only: str | None = None) -> Claim | Waiting | None:
-        """The oldest of those that want work; None: there is none, or it isn't the `only` one that is wanted."""
+        """The oldest of those that want work; None: there is none.
+
+        Args:
+            only: this one, and only if it is to be taken away.
+        """
         async with self._database.write() as session:
             now = self._clock()
             catalogue = await self._imports.lock(session, now)
             first = await self._own(session)
-            if first is None or only not in (None, first.id):
+            if first is None or (only is not None and (first.id != only or first.state not in GIVEN_UP)):
                 return None
             if (waiting := self._not_for_us(first, now)) is not None:
                 return waiting
