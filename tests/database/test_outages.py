@@ -90,10 +90,9 @@ def test_while_the_database_is_away_clients_are_told_to_come_back(own: Postgres,
         clients.until(200)
         take_away()
         try:
-            clients.until(503, 4)
+            clients.until(503)
             assert service.client.get("/health").status_code == 200
-            # What it found last is told for a moment.
-            eventually(lambda: service.client.get("/ready").status_code == 503, "it isn't ready")
+            assert service.client.get("/ready").status_code == 503
         finally:
             give_back()
         clients.until(200)
