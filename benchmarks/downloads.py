@@ -6,10 +6,6 @@ reads a megabyte at a time; and behind nginx with the file of `deploy`, where it
 to hand the bytes over to a client on the same machine counts as the sender's, whoever that is: nginx alone, sending the
 same file without asking anybody, and a loop that does nothing but `sendfile`, say how much that is here.
 
-The client's window is one of a network, 256 KiB: what fills a line of 100 Mbit/s that is 20 ms long. Without a network
-between them the system lets megabytes be under way, which fall out of the processor's caches and cost the sender two or
-three times as much; nginx is measured with that, too.
-
 A service that has just started makes its search index beside: nothing is measured before it is done with that.
 """
 
@@ -26,13 +22,12 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from benchmarks.finished_scan import add_finished_scan, write_room
-from benchmarks.processes import Process, garaza_service, plain_service, until_idle
+from benchmarks.processes import Process, garaza_service, next_part, plain_service, until_idle
 from benchmarks.report import Facts, Promise, Report, Row
 
 _FILE = "model.glb"
 _BY_SERVICE, _BY_PROXY = 0.7, 0.12
 _BUFFER = bytearray(1 << 20)
-_WINDOW = 256 << 10
 _GB = 1e9
 
 
@@ -61,7 +56,7 @@ def run(*, quick: bool, place: Path) -> Report:
             running.enter_context(nginx(service.address, place / "data", place, port, alone))
             master = int((place / "nginx.pid").read_text(encoding="ascii"))
             senders: list[Process] = [_Known(pid) for pid in _family(master)]
-            to_nginx = functools.partial(_connect, ("127.0.0.1", port))
+            to_nginx = functools.partial(socket.create_connection, ("127.0.0.1", port))
             until_idle(service)
             before = service.cpu_seconds()
             costs["of it, nginx"] = _cost(to_nginx, url, size, times, senders)
@@ -69,9 +64,6 @@ def run(*, quick: bool, place: Path) -> Report:
             costs["of it, the service"] = (service.cpu_seconds() - before) / ((times + 1) * size / _GB)
             costs["nginx for it"] = costs["of it, nginx"] + costs["of it, the service"]
             costs["nginx alone"] = _cost(to_nginx, f"/alone/{_FILE}", size, times, senders)
-            wide = functools.partial(socket.create_connection, ("127.0.0.1", port))
-            costs["nginx for it, any window"] = _cost(wide, url, size, times, [*senders, service])
-            costs["nginx alone, any window"] = _cost(wide, f"/alone/{_FILE}", size, times, senders)
     costs["sendfile alone"] = _sendfile_cost(model, size, times)
     proxied, least = costs.get("nginx for it"), costs.get("nginx alone")
     rows = [Row("CPU a gigabyte: FileResponse, garaza serve", costs["FileResponse"], costs["garaza serve"], "s/GB")]
@@ -109,7 +101,7 @@ def _sendfile_cost(path: Path, size: int, times: int) -> float:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         thread = threading.Thread(target=serve, args=(listener,))
         thread.start()
-        connect = functools.partial(_connect, listener.getsockname())
+        connect = functools.partial(socket.create_connection, listener.getsockname())
         for _ in range(times):
             _fetch(connect, "/", size)
         thread.join()
@@ -134,14 +126,7 @@ def _family(master: int) -> list[int]:
 
 def _at(service: Process) -> Callable[[], socket.socket]:
     parts = urlsplit(service.address)
-    return functools.partial(_connect, (str(parts.hostname), parts.port or 80))
-
-
-def _connect(address: tuple[str, int]) -> socket.socket:
-    connection = socket.socket()
-    connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _WINDOW // 2)  # of which the kernel makes twice as much
-    connection.connect(address)
-    return connection
+    return functools.partial(socket.create_connection, (str(parts.hostname), parts.port or 80))
 
 
 def _free_port() -> int:
@@ -164,7 +149,7 @@ def _fetch(connect: Callable[[], socket.socket], url: str, size: int) -> None:
         head = f"GET {url} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
         connection.sendall(head.encode("ascii"))
         received = 0
-        while count := connection.recv_into(_BUFFER):
+        while count := next_part(connection, _BUFFER):
             if not received:
                 assert _BUFFER.startswith(b"HTTP/1.1 200"), bytes(_BUFFER[:200])
             received += count

@@ -21,11 +21,12 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from benchmarks.finished_scan import add_finished_scan, write_room
-from benchmarks.processes import Process, plain_service, until_idle
+from benchmarks.processes import Process, next_part, plain_service, until_idle
 from benchmarks.report import Facts, Promise, Report, Row
 
 _ROUNDS = 8
 _ROUTE_SHARE, _HOT_SHARE, _STACK_US = 0.15, 0.30, 60
+_BUFFER = bytearray(1 << 16)
 _HELLO = "/api/hello"
 _MANY = {f"{rate}_per_minute": 10_000_000 for rate in ("general", "polling", "assets")}
 PARTS = ("shedding", "rate_limits", "compression", "conditional", "timeouts", "monitoring", "security")
@@ -183,7 +184,9 @@ def _ask(connection: socket.socket, asked: _Asked) -> None:
     connection.sendall(asked.request)
     answer = b""
     while True:
-        answer += connection.recv(1 << 16)
+        count = next_part(connection, _BUFFER)
+        assert count, answer
+        answer += _BUFFER[:count]
         head, found, body = answer.partition(b"\r\n\r\n")
         if found and len(body) >= _length(head):
             break
