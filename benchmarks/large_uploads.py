@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from benchmarks.probing import Prober
-from benchmarks.processes import ROOT, PeakMemory, Process, garaza_service, plain_service
+from benchmarks.processes import ROOT, PeakMemory, Process, garaza_service, plain_service, until_idle
 from benchmarks.report import Promise, Report, Row, percentile
 
 if TYPE_CHECKING:
@@ -65,6 +65,7 @@ def measure(size: int, place: Path, wanted: Sequence[str] = WAYS) -> Report:
     sends: dict[str, Send] = {"form": _send_form, "body": _send_body, "tus": _send_tus}
     room = {"GARAZA_ACCOUNTS__GUEST_STORAGE_BYTES": "-1", "GARAZA_UPLOADS__MIN_FREE_BYTES": "0"}
     with garaza_service(place / "data", place / "garaza.log", **room) as service:
+        until_idle(service)
         idle = _idle_wait_ms(service)
         own = {way: _cost(service, size, sends[way]) for way in wanted}
     disk.append(_dd(size, place))
