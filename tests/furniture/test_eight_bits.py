@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnxruntime
@@ -70,6 +71,47 @@ def test_a_file_without_such_weights_is_left_alone(tmp_path: Path) -> None:
     assert narrowed(done) is None
     done.write_bytes(b"")
     assert narrowed(done) is None
+
+
+@pytest.fixture
+def parsed() -> Any:
+    return eight_bits._Model.FromString(bundled().model.read_bytes())
+
+
+def written(folder: Path, model: Any) -> Path:
+    path = folder / "model.onnx"
+    path.write_bytes(model.SerializeToString())
+    return path
+
+
+def test_what_a_file_needn_t_say_is_as_if_it_was_said(parsed: Any, tmp_path: Path) -> None:
+    for node in parsed.graph.node:
+        if node.op_type == "Gather":
+            assert [attribute.name for attribute in node.attribute] == ["axis"]
+            del node.attribute[:]
+    parsed.opset_import.add(domain="com.microsoft", version=1)
+    model = narrowed(written(tmp_path, parsed))
+    assert model is not None
+    onnxruntime.InferenceSession(model, providers=["CPUExecutionProvider"])
+
+
+def test_a_graph_within_a_graph_may_need_everything(parsed: Any, tmp_path: Path) -> None:
+    parsed.graph.node.add(op_type="If", input=["whether"], output=["either"])
+    assert narrowed(written(tmp_path, parsed)) is None
+
+
+@pytest.mark.parametrize("kind", ["MatMul", "Gather", "Mul", "Cast"])
+def test_what_makes_no_sense_is_for_whoever_loads_it(parsed: Any, tmp_path: Path, kind: str) -> None:
+    for node in parsed.graph.node:
+        if node.op_type == kind:
+            del node.input[:]
+    assert narrowed(written(tmp_path, parsed)) is None
+
+
+def test_weights_that_are_too_few_are_for_whoever_loads_them(parsed: Any, tmp_path: Path) -> None:
+    for tensor in parsed.graph.initializer:
+        tensor.raw_data = tensor.raw_data[:-1]
+    assert narrowed(written(tmp_path, parsed)) is None
 
 
 def test_a_processor_that_isnt_known_to_gain_keeps_the_wide_ones() -> None:

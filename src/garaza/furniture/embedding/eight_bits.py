@@ -24,6 +24,8 @@ from numpy.typing import NDArray
 BLOCK = 32
 """Numbers with a scale in common, of what is multiplied. With 64 it is a tenth quicker, and less exact."""
 _ROUNDED_TO_8_BITS = 4
+_DOMAIN = "com.microsoft"
+_HAVE_GRAPHS = frozenset({"If", "Loop", "Scan"})
 _MOST_BYTES = 256 << 20
 _INT, _FLOAT, _INT8, _UINT8 = 2, 1, 3, 2
 """Of an attribute; of tensors."""
@@ -40,12 +42,14 @@ def narrowed(model: Path) -> bytes | None:
         return None
     try:
         parsed = _Model.FromString(model.read_bytes())
-    except DecodeError:
+        # Graphs within nodes, which aren't read here, may use what would be taken away as unused.
+        if any(node.op_type in _HAVE_GRAPHS for node in parsed.graph.node) or not _Graph(parsed.graph).narrow():
+            return None
+    except (DecodeError, IndexError, ValueError):
+        # Whoever loads it says what is wrong with it.
         return None
-    changed = _Graph(parsed.graph).narrow()
-    if not changed:
-        return None
-    parsed.opset_import.add(domain="com.microsoft", version=1)
+    if all(opset.domain != _DOMAIN for opset in parsed.opset_import):
+        parsed.opset_import.add(domain=_DOMAIN, version=1)
     whole: bytes = parsed.SerializeToString()
     return whole
 
@@ -70,7 +74,8 @@ class _Graph:
     def _instead_of(self, node: Any) -> list[Any] | None:
         if node.op_type == "MatMul" and (found := self._scaled(node.input[1])):
             return self._matrix(node, *found)
-        if node.op_type == "Gather" and not node.attribute[0].i and (found := self._scaled(node.input[0])):
+        by_row = not any(attribute.i for attribute in node.attribute)
+        if node.op_type == "Gather" and by_row and (found := self._scaled(node.input[0])):
             return self._table(node, *found)
         return None
 
@@ -101,7 +106,7 @@ class _Graph:
         self._add(f"{name}-scales", _FLOAT, by_part)
         attributes = {"K": depth, "N": columns, "bits": 8, "block_size": BLOCK, "accuracy_level": _ROUNDED_TO_8_BITS}
         given = [node.input[0], name, f"{name}-scales"]
-        return [_node("MatMulNBits", given, list(node.output), attributes, "com.microsoft")]
+        return [_node("MatMulNBits", given, list(node.output), attributes, _DOMAIN)]
 
     def _table(self, node: Any, weights: Any, scales: Any) -> list[Any] | None:
         if list(scales.dims) != [weights.dims[0], 1]:
