@@ -11,6 +11,7 @@ from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from pydantic import SecretStr
 from sqlalchemy import URL
@@ -45,6 +46,15 @@ async def until(probe: Callable[[], bool]) -> None:
 
 async def figures(whole: Whole) -> str:
     return (await whole.guest("127.0.0.1").get("/metrics")).text
+
+
+async def status_figures(whole: Whole) -> tuple[float, float]:
+    """What came from copies in memory, and what didn't."""
+    told_of = await figures(whole)
+    names = ('hits_total{subject="status",tier="memory"}', 'misses_total{subject="status"}')
+    found = (re.search(rf"^garaza_cache_{re.escape(name)} (\S+)$", told_of, re.MULTILINE) for name in names)
+    hits, misses = (0.0 if one is None else float(one[1]) for one in found)
+    return hits, misses
 
 
 async def told(whole: Whole) -> Whole:
@@ -127,12 +137,21 @@ async def test_turned_off_it_is_not_there(start: StartWhole) -> None:
 async def test_it_is_told_what_came_from_copies(shared: Whole) -> None:
     ann = await shared.register()
     job_id = await shared.finished(ann)
-    answers = [await ann.get(f"/api/status/{job_id}") for _ in range(3)]
-    assert all(re.search(r"\bcache;dur=[0-9.]+", answer.headers["server-timing"]) for answer in answers)
+    answer = await ann.get(f"/api/status/{job_id}")
+    assert re.search(r"\bcache;dur=[0-9.]+", answer.headers["server-timing"])
+    # That the scan has ended may be told only now, which takes the first copy away.
+    for _ in range(100):
+        before = await status_figures(shared)
+        for _ in range(2):
+            await ann.get(f"/api/status/{job_id}")
+        hits, misses = np.subtract(await status_figures(shared), before)
+        if (hits, misses) == (2, 0):
+            break
+    else:
+        pytest.fail("nothing comes from copies")
+    assert before[1] >= 1
     told_of = await figures(shared)
-    assert 'garaza_cache_hits_total{subject="status",tier="memory"} 2.0' in told_of
-    assert 'garaza_cache_misses_total{subject="status"} 1.0' in told_of
-    assert 'garaza_cache_misses_total{subject="identity"} 1.0' in told_of
+    assert re.search(r'^garaza_cache_misses_total\{subject="identity"\} [1-9]', told_of, re.MULTILINE)
     assert re.search(r"^garaza_cache_memory_bytes [1-9]", told_of, re.MULTILINE)
     assert "garaza_cache_told 1.0" in told_of
 
