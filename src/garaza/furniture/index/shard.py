@@ -179,7 +179,7 @@ def _config(dimensions: int) -> qdrant.EdgeConfig:
         vectors=qdrant.EdgeVectorParams(
             size=dimensions, distance=qdrant.Distance.Dot, datatype=qdrant.VectorStorageDatatype.Float16
         ),
-        # Links are made, and followed, by 8 bits of them; twice as many as are wanted are compared by all 16.
+        # Links are made, and followed, by 8 bits of them; of what these find, some are compared by all 16.
         # All is mapped that can be without slower searches: what lies in no file the system can't take back.
         quantization_config=qdrant.ScalarQuantizationConfig(
             qdrant.ScalarType.Int8, quantile=0.99, memory=qdrant.Memory.Cached

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from garaza.furniture.ascending import places_in
 from garaza.furniture.embedding.port import Vectors
 
 _IDS, _VECTORS = "ids.npy", "vectors.npy"
@@ -32,10 +33,8 @@ class StoredVectors:
     def of(self, ids: Ids) -> Vectors:
         """float32, [ids, dimensions], in their order; NaN for what isn't there."""
         found = np.full((len(ids), self._vectors.shape[1]), np.nan, np.float32)
-        if len(self._ids):
-            places = np.minimum(np.searchsorted(self._ids, ids), len(self._ids) - 1)
-            there = self._ids[places] == ids
-            found[there] = self._vectors[places[there]]
+        places, there = places_in(self._ids, ids)
+        found[there] = self._vectors[places[there]]
         return found
 
 

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from garaza.furniture.ascending import places_in
 from garaza.furniture.filters import Payload
 from garaza.furniture.products import Product
 from garaza.furniture.search.labels import Labels
@@ -88,10 +89,7 @@ class Snapshot:
 
     def find(self, ids: NDArray[np.int64]) -> tuple[NDArray[np.intp], NDArray[np.bool_]]:
         """A row for each of these, and whether it is really its own."""
-        if not len(self):
-            return np.zeros(len(ids), np.intp), np.zeros(len(ids), np.bool_)
-        places = np.minimum(np.searchsorted(self.ids, ids), len(self) - 1)
-        return places, self.ids[places] == ids
+        return places_in(self.ids, ids)
 
     def payload(self, row: int) -> Payload:
         """As `payload_of` its product."""
