@@ -112,8 +112,6 @@ def create_app(settings: Settings, parts: Parts | None = None) -> FastAPI:
     # The last one added is the outermost. Answers to what nobody foresaw are to carry all that others do: a page of
     # another origin couldn't read them, and they would be missing in the figures.
     limits.add_inner(app)
-    if settings.files.accel_prefix:
-        app.add_middleware(Acceleration, root=parts.data.root, prefix=settings.files.accel_prefix)
     if settings.conditional.enabled:
         app.add_middleware(EntityTags)
     add_compression(app, settings.compression)
@@ -126,6 +124,8 @@ def create_app(settings: Settings, parts: Parts | None = None) -> FastAPI:
         cache_control=PRIVATE if settings.conditional.enabled else None,
         compressed_from=settings.compression.minimum_bytes if settings.compression.enabled else None,
     )
+    if settings.files.accel_prefix:
+        app.add_middleware(Acceleration, root=parts.data.root, prefix=settings.files.accel_prefix)
     limits.add_outer(app)
     app.add_middleware(UnexpectedErrors)
     app.add_middleware(TusAnswers, path=TUS_PATH)

@@ -1,9 +1,9 @@
-"""The two calls that are made most, answered at once where all that they need is in memory.
+"""The calls that are made most, answered at once where all that they need is in memory.
 
 A page that shows a scan asks for its state every few seconds, and of each file whether it has changed. FastAPI takes
-longer to call a route than these take to be answered, so they are answered before it is asked. Only answers that the
-routes would give are given here, and by the same functions; whatever isn't in memory, isn't allowed or is asked in an
-unusual way goes on to the route.
+longer to call a route than these take to be answered, so they are answered before it is asked; and so is which file a
+proxy has to send. Only answers that the routes would give are given here, by the same functions, or as the route gave
+them before; whatever isn't in memory, isn't allowed or is asked in an unusual way goes on to the route.
 """
 
 from __future__ import annotations
@@ -11,22 +11,25 @@ from __future__ import annotations
 import re
 from collections import OrderedDict
 from collections.abc import Awaitable, Mapping
-from functools import lru_cache
+from functools import lru_cache, partial
+from http import HTTPStatus
 from pathlib import PurePosixPath
 
 from fastapi import FastAPI
 from fastapi.routing import iter_route_contexts
 from starlette.routing import BaseRoute
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from garaza.accounts.dependencies import token_of
 from garaza.accounts.principal import Principal
 from garaza.accounts.service import AccountService
+from garaza.kit.acceleration import HEADER, KEY
 from garaza.kit.asgi import headers_of
 from garaza.kit.conditional import TaggedJson
 from garaza.kit.content_codings import choose
 from garaza.kit.stored_files import unchanged_headers
 from garaza.scans.files import ScanFiles
+from garaza.scans.kept import KeptFile
 from garaza.scans.schemas import StatusAnswer
 from garaza.scans.service import ScanService
 
@@ -34,7 +37,9 @@ STATUS = "/api/status/{job_id}"
 ASSET = "/api/assets/{job_id}/{path:path}"
 _STATUS_BEGINS, _ASSET_BEGINS = "/api/status/", "/api/assets/"
 _MOST_ANSWERS = 2000
-"""Of states, written down: a kilobyte or two each."""
+"""Of states, written down: a kilobyte or two each. And of heads for a proxy, which are no larger."""
+_LONGEST_NAME = 100
+"""Of what heads for a proxy are kept by and clients make up, in bytes; a browser's is a quarter of that."""
 _VERSION = re.compile(rb"(?:v=([0-9a-z]*))?")
 _UNUSUAL = frozenset(
     {
@@ -52,10 +57,15 @@ _VARY = (b"vary", b"Accept-Encoding")
 
 _path_of = lru_cache(maxsize=256)(PurePosixPath)
 _Headers = Mapping[bytes, bytes]
+_Lines = list[tuple[bytes, bytes]]
+_Question = tuple[str, KeptFile, bytes, bytes | None]
+"""What the head of an answer for a proxy depends on: scan, file, query and Accept-Encoding. A version of a result never
+changes; who may have it is asked each time."""
 
 
 class AnswersAtOnce:
-    """ASGI middleware: see the module. Inside what counts and limits, around what compresses and makes answers.
+    """ASGI middleware: see the module. Inside what counts and limits and what says that there is a proxy, around what
+    compresses and makes answers.
 
     Args:
         service: the application, with its routes.
@@ -86,6 +96,7 @@ class AnswersAtOnce:
             str(route.path): route.original_route for route in iter_route_contexts(service.routes) if route.path
         }
         self._written: OrderedDict[str, tuple[StatusAnswer, TaggedJson]] = OrderedDict()
+        self._handed_on: OrderedDict[_Question, _Lines] = OrderedDict()
 
     def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
         """See the class."""
@@ -138,13 +149,15 @@ class AnswersAtOnce:
     def _asset(self, scope: Scope, headers: _Headers, viewer: Principal | None) -> ASGIApp | None:
         version = _VERSION.fullmatch(scope["query_string"])
         asked = headers.get(b"if-none-match")
-        # Without it the file has to be looked for.
-        if version is None or asked is None:
+        # Without it the file has to be looked for, by us or by a proxy.
+        if version is None or (asked is None and KEY not in scope):
             return None
         job_id, _, path = scope["path"][len(_ASSET_BEGINS) :].partition("/")
         found = self._files.at_hand(job_id, path, viewer)
         if found is None:
             return None
+        if asked is None:
+            return self._for_proxy(scope, headers, job_id, found)
         told = unchanged_headers(
             _path_of(found.path),
             digest=found.sha256,
@@ -157,18 +170,50 @@ class AnswersAtOnce:
         if told is None or (self._vary and b"-" in asked and "-" not in told["ETag"]):
             return None
         scope["route"] = self._routes[ASSET]
-        lines = [(name.lower().encode("ascii"), value.encode("latin-1")) for name, value in told.items()]
-        return _Unchanged(lines if "Vary" in told else [*lines, *self._vary])
+        lines: _Lines = [(name.lower().encode("ascii"), value.encode("latin-1")) for name, value in told.items()]
+        return _Head(304, lines if "Vary" in told else [*lines, *self._vary])
+
+    def _for_proxy(self, scope: Scope, headers: _Headers, job_id: str, found: KeptFile) -> ASGIApp | None:
+        query: bytes = scope["query_string"]
+        accepted = headers.get(b"accept-encoding")
+        if (
+            scope["method"] != "GET"
+            or b"if-modified-since" in headers
+            or len(query) + len(accepted or b"") > _LONGEST_NAME
+        ):
+            return None
+        question = (job_id, found, query, accepted)
+        lines = self._handed_on.get(question)
+        if lines is None:
+            return partial(self._learn, question)
+        scope["route"] = self._routes[ASSET]
+        # Whatever is around adds to them.
+        return _Head(200, [*lines])
+
+    async def _learn(self, question: _Question, scope: Scope, receive: Receive, send: Send) -> None:
+        """Have the route answer, and keep its answer."""
+
+        async def note(message: Message) -> None:
+            if message["type"] == "http.response.start" and message["status"] == HTTPStatus.OK:
+                lines = list(message["headers"])
+                if any(name == HEADER for name, _ in lines):
+                    self._handed_on[question] = lines
+                    if len(self._handed_on) > _MOST_ANSWERS:
+                        self._handed_on.popitem(last=False)
+            await send(message)
+
+        await self._app(scope, receive, note)
 
 
-class _Unchanged:
-    """304."""
+class _Head:
+    """An answer without a body."""
 
-    __slots__ = ("_headers",)
+    __slots__ = ("_headers", "_status")
 
-    def __init__(self, headers: list[tuple[bytes, bytes]]) -> None:
+    def __init__(self, status: int, headers: _Lines) -> None:
+        self._status = status
         self._headers = headers
 
     async def __call__(self, _scope: Scope, _receive: Receive, send: Send) -> None:
-        await send({"type": "http.response.start", "status": 304, "headers": self._headers})
+        await send({"type": "http.response.start", "status": self._status, "headers": self._headers})
         await send({"type": "http.response.body", "body": b""})
