@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -93,6 +94,31 @@ async def test_it_is_started_again_if_it_dies(folder: Path, index: EdgeIndex, mo
     monkeypatch.setattr(readers, "AGAIN_SECONDS", 0)
     await agrees(index, points)
     assert keepers() != [first]
+
+
+async def test_something_else_is_done_while_it_searches(index: EdgeIndex) -> None:
+    points = some(range(1, 101))
+    await serve(index, 1, points)
+    local = index.local()
+    assert local is not None
+    one, other = points[10], points[60]
+    (keeper,) = keepers()
+    done = threading.Event()
+    # It answers nothing until then.
+    keeper.suspend()
+    searching = asyncio.create_task(asyncio.to_thread(local.search, one.vector, 3, Filters(), done.set))
+    assert await asyncio.to_thread(done.wait, 60)
+    keeper.resume()
+    assert (await searching).ids[0] == one.id
+
+    def fail() -> None:
+        raise ValueError("not now")
+
+    with pytest.raises(IndexUnavailableError, match="not now"):
+        await asyncio.to_thread(local.search, one.vector, 3, Filters(), fail)
+    # This isn't the answer to the question before.
+    assert (await asyncio.to_thread(local.search, other.vector, 3, Filters())).ids[0] == other.id
+    assert keepers() == [keeper]
 
 
 async def test_what_cannot_be_opened_is_not_there(folder: Path, index: EdgeIndex) -> None:

@@ -226,9 +226,11 @@ class EdgeIndex:
 class _Local:
     reader: Reader
 
-    def search(self, vector: Vectors, limit: int, filters: Filters) -> Nearest:
+    def search(
+        self, vector: Vectors, limit: int, filters: Filters, meanwhile: Callable[[], None] | None = None
+    ) -> Nearest:
         """See the port."""
-        return _named(self.reader.search, (vector, limit, filters))
+        return _named(self.reader.search, (vector, limit, filters, meanwhile))
 
     def vectors(self, ids: NDArray[np.int64]) -> Vectors:
         """See the port."""

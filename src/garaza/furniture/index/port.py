@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterable, Collection, Sequence
+from collections.abc import AsyncIterable, Callable, Collection, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -48,10 +48,16 @@ def vectors_missing(count: int) -> IndexUnavailableError:
 
 
 class LocalIndex(Protocol):
-    """One version, in this process: for whoever is in a thread anyhow, and needn't hand anything over. Blocks."""
+    """One version, on this machine: for whoever is in a thread anyhow, and needn't hand anything over. Blocks."""
 
-    def search(self, vector: Vectors, limit: int, filters: Filters) -> Nearest:
-        """See VectorIndex."""
+    def search(
+        self, vector: Vectors, limit: int, filters: Filters, meanwhile: Callable[[], None] | None = None
+    ) -> Nearest:
+        """See VectorIndex.
+
+        Args:
+            meanwhile: is done while another process searches, if that is who does. It is to raise nothing.
+        """
 
     def vectors(self, ids: NDArray[np.int64]) -> Vectors:
         """float32, [ids, dimensions], in their order; NaN for what isn't there."""

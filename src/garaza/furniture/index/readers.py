@@ -14,6 +14,7 @@ import threading
 import time
 import weakref
 from array import array
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -48,8 +49,10 @@ class Reader(Protocol):
     def processes(self) -> list[int]:
         """Beside this one, that it takes."""
 
-    def search(self, vector: Vectors, limit: int, filters: Filters) -> Nearest:
-        """See the port."""
+    def search(
+        self, vector: Vectors, limit: int, filters: Filters, meanwhile: Callable[[], None] | None = None
+    ) -> Nearest:
+        """See LocalIndex."""
 
     def vectors(self, ids: Ids) -> Vectors:
         """See LocalIndex."""
@@ -72,8 +75,12 @@ class ReaderHere:
         self.count = count(self._shard)
         self.processes: list[int] = []
 
-    def search(self, vector: Vectors, limit: int, filters: Filters) -> Nearest:
+    def search(
+        self, vector: Vectors, limit: int, filters: Filters, meanwhile: Callable[[], None] | None = None
+    ) -> Nearest:
         """See Reader."""
+        if meanwhile is not None:
+            meanwhile()
         return _nearest(nearest(self._shard, _numbers(vector), limit, _plain(filters)))
 
     def vectors(self, ids: Ids) -> Vectors:
@@ -106,9 +113,12 @@ class ReaderApart:
         keeper = self._keeper
         return [] if keeper is None else [keeper.pid]
 
-    def search(self, vector: Vectors, limit: int, filters: Filters) -> Nearest:
+    def search(
+        self, vector: Vectors, limit: int, filters: Filters, meanwhile: Callable[[], None] | None = None
+    ) -> Nearest:
         """See Reader."""
-        return self._ask(Said({"limit": limit, "conditions": _plain(filters)}, [_numbers(vector).tobytes()]))
+        asked = Said({"limit": limit, "conditions": _plain(filters)}, [_numbers(vector).tobytes()])
+        return self._ask(asked, meanwhile)
 
     def vectors(self, ids: Ids) -> Vectors:
         """See Reader. It needn't be asked for them: their file is mapped here."""
@@ -120,11 +130,11 @@ class ReaderApart:
             if self._keeper is not None:
                 self._keeper.end()
 
-    def _ask(self, asked: Said) -> Nearest:
+    def _ask(self, asked: Said, meanwhile: Callable[[], None] | None) -> Nearest:
         with self._asking:
             keeper = self._keeper or self._open()
             try:
-                said = keeper.ask(asked)
+                said = keeper.ask(asked, meanwhile)
             except (OSError, EOFError) as error:
                 self._keeper = None
                 keeper.end()
@@ -173,7 +183,7 @@ class _Keeper:
             raise
         self._connection.settimeout(ANSWER_SECONDS)
 
-    def ask(self, asked: Said) -> Said:
+    def ask(self, asked: Said, meanwhile: Callable[[], None] | None = None) -> Said:
         """What it answers.
 
         Raises:
@@ -181,7 +191,13 @@ class _Keeper:
             IndexUnavailableError: that something went wrong.
         """
         asked.send(self._connection)
-        return _checked(Said.receive(self._incoming))
+        try:
+            if meanwhile is not None:
+                meanwhile()
+        finally:
+            # Whatever comes: the next answer is to be that to the next question.
+            said = Said.receive(self._incoming)
+        return _checked(said)
 
     def end(self) -> None:
         """Blocks for a moment."""

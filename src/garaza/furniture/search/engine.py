@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from garaza.furniture.embedding.port import Encoder, Vectors
 from garaza.furniture.filters import NO_FILTERS, Filters
-from garaza.furniture.index.port import IndexUnavailableError, LocalIndex, VectorIndex
+from garaza.furniture.index.port import LocalIndex, VectorIndex
 from garaza.furniture.products import TIERS
 from garaza.furniture.search.asked import MAX_DEPTH, MAX_QUERY_LETTERS, Asked
 from garaza.furniture.search.facets import Counts, counted, facets_of, named
@@ -91,10 +91,6 @@ class _Narrowed:
     """What words found, of what they leave."""
     any_found: bool
     likely: NDArray[np.intp]
-    vectors: Vectors | None
-    """Fetched meanwhile: what is there when the encoder is done needn't be waited for."""
-    counts: Counts | None
-    """Of what words found. None: there are to be no facets."""
 
 
 async def search(
@@ -196,7 +192,7 @@ class _Asking:
         filters = joined(self.asked.filters, understood.filters)
         masks = self._masks(filters, understood)
         mask = combined(self.snapshot, masks)
-        rows, near = np.flatnonzero(words.found & mask), likely(words.by_words, mask)
+        rows = np.flatnonzero(words.found & mask)
         return _Narrowed(
             meant=understood.filters,
             filters=filters,
@@ -204,9 +200,7 @@ class _Asking:
             mask=mask,
             words=self._candidates(words, rows),
             any_found=len(rows) > 0,
-            likely=near,
-            vectors=self._vectors(near),
-            counts=counted(self.snapshot, np.flatnonzero(words.found), masks) if self.asked.facets else None,
+            likely=likely(words.by_words, mask),
         )
 
     def _candidates(self, words: _Words, rows: NDArray[np.intp]) -> Candidates:
@@ -222,13 +216,6 @@ class _Asking:
             has_absent=of_these(words.has_absent),
             boosts=boosts_of(self.snapshot, rows, self.asked, self.weights),
         )
-
-    def _vectors(self, rows: NDArray[np.intp]) -> Vectors | None:
-        try:
-            return None if self.local is None else self.local.vectors(self.snapshot.ids[rows])
-        except IndexUnavailableError:
-            # It will be told when the nearest are asked for.
-            return None
 
     def browse(self, understood: Understood) -> Found:
         """Everything that the filters let through."""
@@ -271,24 +258,18 @@ class _Asking:
         relaxed: tuple[Relaxed, ...],
     ) -> Found:
         """All that is left to be done when the vector is there: at one go, as each handing over takes its time, too."""
+        counting = _Counting(self.snapshot, words, narrowed, wanted=self.asked.facets)
         if self.local is not None:
-            meaning.find_here(self.local, narrowed)
+            meaning.find_here(self.local, narrowed, counting.count)
         near = meaning.found if self.asked.sort == "relevance" else meaning.close
         more = near[~words.found[near]]
         candidates = narrowed.words.and_also(self._candidates(words, more[narrowed.mask[more]]))
         rows, boosts = candidates.rows, candidates.boosts
         similarity = candidates.similarity(self.weights, _estimated(meaning.cosines, rows))
         order = self._order(rows, similarity, boosts)
-        semantic, facets = meaning.cosines is not None, self._facets(more, narrowed)
+        semantic = meaning.cosines is not None
+        facets = counting.facets(more)
         return self.page(understood, rows, similarity, boosts, order, semantic=semantic, relaxed=relaxed, facets=facets)
-
-    def _facets(self, more: NDArray[np.intp], narrowed: _Narrowed) -> tuple[Facet, ...]:
-        """With the rows that were found besides what words found."""
-        if narrowed.counts is None:
-            return ()
-        added = counted(self.snapshot, more, narrowed.masks)
-        counts = {name: own + added[name] for name, own in narrowed.counts.items()}
-        return named(self.snapshot, counts, narrowed.filters)
 
     def page(
         self,
@@ -341,6 +322,32 @@ class _Asking:
             # Whatever price is chosen beside it, this holds: for the facet of prices it isn't a choice of its own.
             masks["said_price"] = within(self.snapshot.prices, price)
         return masks
+
+
+class _Counting:
+    """Of what each value of a facet leaves: first of what words found, as the index has not answered yet."""
+
+    def __init__(self, snapshot: Snapshot, words: _Words, narrowed: _Narrowed, *, wanted: bool) -> None:
+        self._snapshot = snapshot
+        self._words = words
+        self._narrowed = narrowed
+        self._wanted = wanted
+        self._counts: Counts | None = None
+
+    def count(self) -> None:
+        """What can be counted already."""
+        if self._wanted:
+            self._counts = counted(self._snapshot, np.flatnonzero(self._words.found), self._narrowed.masks)
+
+    def facets(self, more: NDArray[np.intp]) -> tuple[Facet, ...]:
+        """With these rows, which words didn't find."""
+        if self._counts is None:
+            self.count()
+        if self._counts is None:
+            return ()
+        added = counted(self._snapshot, more, self._narrowed.masks)
+        counts = {name: own + added[name] for name, own in self._counts.items()}
+        return named(self._snapshot, counts, self._narrowed.filters)
 
 
 def _estimated(cosines: Floats | None, rows: NDArray[np.intp]) -> Floats | None:

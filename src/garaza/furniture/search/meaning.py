@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Protocol
 
@@ -51,10 +51,6 @@ class Narrowing(Protocol):
     def likely(self) -> NDArray[np.intp]:
         """See the function."""
 
-    @property
-    def vectors(self) -> Vectors | None:
-        """Of these, float32, [likely, dimensions], NaN where there is none; None: they have to be asked for."""
-
 
 class Meaning:
     """Of one text. Where it can't be looked at, nothing is near."""
@@ -101,17 +97,22 @@ class Meaning:
             cosines[rows] = await self._index.scores(self._vector, self._snapshot.ids[rows].tolist())
             self.cosines = cosines
 
-    def find_here(self, index: LocalIndex, narrowing: Narrowing) -> None:
-        """The same, in a thread, with vectors that were fetched before."""
+    def find_here(self, index: LocalIndex, narrowing: Narrowing, meanwhile: Callable[[], None]) -> None:
+        """The same, in a thread. `meanwhile`: see LocalIndex."""
         if self._vector is None:
             return
+        vectors: list[Vectors] = []
+
+        def fetch() -> None:
+            meanwhile()
+            vectors.append(index.vectors(self._snapshot.ids[narrowing.likely]))
+
         with _told():
-            nearest = index.search(self._vector, DEPTH, narrowing.meant)
+            nearest = index.search(self._vector, DEPTH, narrowing.meant, fetch)
             if self._all_are_left_out(nearest, narrowing):
                 nearest = index.search(self._vector, DEPTH, narrowing.filters)
             cosines, others = self._placed(nearest, narrowing.likely)
-            if narrowing.vectors is not None:
-                cosines[narrowing.likely[others]] = narrowing.vectors[others] @ self._vector
+            cosines[narrowing.likely[others]] = vectors[0][others] @ self._vector
             self.cosines = cosines
 
     def _all_are_left_out(self, nearest: Nearest, narrowing: Narrowing) -> bool:
