@@ -18,30 +18,34 @@ import tempfile
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+import numpy as np
 from rich.console import Console
+from sqlalchemy import insert
 
 from benchmarks.processes import ROOT
 from benchmarks.report import Facts, Promise, Report, Row
-from benchmarks.resident import ROLLUP, resident
-
-if TYPE_CHECKING:
-    from garaza.furniture.embedding.onnx import OnnxEncoder
-    from garaza.furniture.embedding.port import Vectors
-    from garaza.furniture.index.edge import EdgeIndex
-    from garaza.kit.database import Database
-    from garaza.kit.storage import DataDirectory
+from benchmarks.resident import ROLLUP
+from benchmarks.served_furniture import Told, parts
+from benchmarks.vector_index import mixed_vectors
+from garaza.furniture.adapters import versions_folder
+from garaza.furniture.embedding.port import Vectors
+from garaza.furniture.models import Catalogue, ProductRow, ProductVector
+from garaza.furniture.preparing import Preparing
+from garaza.furniture.repository import kept_vector
+from garaza.furniture.runtime import build_without_server
+from garaza.furniture.stored import columns_of
+from garaza.kit import migrate
+from garaza.migrations import PACKAGE
+from tools.sample_catalogue.export import write
+from tools.sample_catalogue.generate import catalogue
 
 PRODUCTS = 43_000
 QUICK_PRODUCTS = 4_000
 _MOST = 1 / 3
 """Of what the plain way takes."""
-_TEXT = "black leather sofa under 220 cm wide"
-_FOUND = 20
 _MEASURES = {"rss": "in memory", "pss": "its part of what is shared", "own": "in no file", "peak": "at most"}
-
-Told = dict[str, dict[str, int]]
 
 
 def run(*, quick: bool, place: Path) -> Report:
@@ -54,7 +58,7 @@ def measure(count: int, place: Path, python: str) -> Report:
     if not ROLLUP.exists():
         return Report("nothing: only Linux says what a process takes in which way", [], [])
     _child([sys.executable, "-m", "benchmarks.furniture_memory", "prepare", str(place), str(count)])
-    ours: Told = _child([sys.executable, "-m", "benchmarks.furniture_memory", "serve", str(place)])
+    ours: Told = _child([sys.executable, "-m", "benchmarks.served_furniture", str(place)])
     kinds = [kind for kind in ("transformers", "torch") if _has(python, kind)]
     plain = {kind: _child([python, "-m", "benchmarks.plain_furniture", *_files(place), kind]) for kind in kinds}
     facts = [_facts("Garaza", ours), *(_facts(_named(found), found["told"]) for found in plain.values())]
@@ -125,11 +129,6 @@ def _files(place: Path) -> tuple[str, str]:
 
 def _prepare(place: Path, count: int) -> None:
     """The same catalogue for both: a CSV and vectors; a data directory in which it is served."""
-    import numpy as np  # noqa: PLC0415
-
-    from benchmarks.vector_index import mixed_vectors  # noqa: PLC0415
-    from tools.sample_catalogue.export import write  # noqa: PLC0415 - what is served is measured without all this
-
     table, matrix = _files(place)
     vectors = mixed_vectors(count)
     np.save(matrix, vectors)
@@ -139,19 +138,7 @@ def _prepare(place: Path, count: int) -> None:
 
 
 async def _fill(place: Path, count: int, vectors: Vectors) -> None:
-    from sqlalchemy import insert  # noqa: PLC0415
-
-    from garaza.furniture.adapters import versions_folder  # noqa: PLC0415 - as above
-    from garaza.furniture.models import Catalogue, ProductRow, ProductVector  # noqa: PLC0415
-    from garaza.furniture.preparing import Preparing  # noqa: PLC0415
-    from garaza.furniture.repository import kept_vector  # noqa: PLC0415
-    from garaza.furniture.runtime import build_without_server  # noqa: PLC0415
-    from garaza.furniture.stored import columns_of  # noqa: PLC0415
-    from garaza.kit import migrate  # noqa: PLC0415
-    from garaza.migrations import PACKAGE  # noqa: PLC0415
-    from tools.sample_catalogue.generate import catalogue  # noqa: PLC0415
-
-    data, database, encoder, index = _parts(place)
+    data, database, encoder, index = parts(place)
     data.create()
     await asyncio.to_thread(migrate.prepare, data, database.url, PACKAGE)
     values = {"ready_version": 1, "next_version": 2, "model_id": encoder.model_id}
@@ -173,72 +160,11 @@ async def _fill(place: Path, count: int, vectors: Vectors) -> None:
     await database.close()
 
 
-def _parts(place: Path) -> tuple[DataDirectory, Database, OnnxEncoder, EdgeIndex]:
-    """Without what the service has for all else: that is there in either way."""
-    from garaza.furniture.adapters import vectors_folder  # noqa: PLC0415 - each step is looked at
-    from garaza.furniture.embedding.models import bundled  # noqa: PLC0415
-    from garaza.furniture.embedding.onnx import OnnxEncoder  # noqa: PLC0415
-    from garaza.furniture.index.edge import EdgeIndex  # noqa: PLC0415
-    from garaza.kit.database import Database, PoolOptions, sqlite_url  # noqa: PLC0415
-    from garaza.kit.storage import DataDirectory  # noqa: PLC0415
-
-    data = DataDirectory(place / "data")
-    pool = PoolOptions(
-        size=2,
-        overflow=0,
-        timeout=30,
-        recycle=-1,
-        pre_ping=False,
-        connect_timeout=10,
-        statement_timeout=600,
-        busy_timeout=30,
-    )
-    encoder = OnnxEncoder(bundled(), idle_seconds=600, keep=data.root / "furniture" / "models")
-    return data, Database(sqlite_url(data.database), pool), encoder, EdgeIndex(vectors_folder(data), apart=True)
-
-
-async def _serve(place: Path) -> Told:
-    """As the service does."""
-    told = {"python": resident()}
-
-    from garaza.furniture.adapters import versions_folder  # noqa: PLC0415 - as above
-    from garaza.furniture.preparing import Preparing  # noqa: PLC0415
-    from garaza.furniture.repository import CATALOGUE_CHANNEL, CatalogueRepository  # noqa: PLC0415
-    from garaza.furniture.runtime import Shelf  # noqa: PLC0415
-    from garaza.furniture.search.asked import Asked  # noqa: PLC0415
-    from garaza.kit.changes import changes_of  # noqa: PLC0415
-
-    data, database, encoder, index = _parts(place)
-    told["imported"] = resident()
-    preparing, changes = Preparing(database, versions_folder(data), index), changes_of(database, CATALOGUE_CHANNEL, 1)
-    shelf = Shelf(database, preparing, encoder, index, changes, time.time)
-    shelf.start()
-    while not shelf.state.semantic:  # noqa: ASYNC110 - nobody tells
-        await asyncio.sleep(0.05)
-    told["catalogue and model"] = resident(index.processes)
-    found = await shelf.search(Asked(text=_TEXT, limit=_FOUND))
-    async with database.read() as session:
-        shown = await CatalogueRepository(session).by_ids(found.version, [hit.id for hit in found.hits])
-    assert found.semantic
-    assert len(shown) == _FOUND
-    told["searched"] = resident(index.processes)
-    await encoder.unload()
-    told["idle"] = resident(index.processes)
-    await shelf.stop()
-    await index.close()
-    await encoder.close()
-    await database.close()
-    return told
-
-
 def main() -> None:
     """With the interpreter that is named; or one of the processes."""
     match sys.argv[1:]:
         case ["prepare", place, count]:
             _prepare(Path(place), int(count))
-            return
-        case ["serve", place]:
-            print(json.dumps(asyncio.run(_serve(Path(place)))))
             return
     from benchmarks.__main__ import print_report  # noqa: PLC0415 - which imports this
 
