@@ -1,4 +1,4 @@
-"""The tools work in an application that knows nothing of Garaza: the one in `examples`."""
+"""The tools work in applications that know nothing of Garaza: those in `examples`."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import importlib.util
 import subprocess
 import sys
 from collections.abc import AsyncIterator
+from pathlib import Path
 from types import ModuleType
 
 import httpx2
@@ -22,7 +23,8 @@ else:
     from backports import zstd
 
 pytestmark = pytest.mark.anyio
-EXAMPLE = ROOT / "examples" / "foreign_app.py"
+EXAMPLES = [ROOT / "examples" / name for name in ("foreign_app.py", "foreign_files.py")]
+SMALL, EXAMPLE = EXAMPLES
 
 
 @pytest.fixture
@@ -30,10 +32,9 @@ def anyio_backend() -> str:
     return "asyncio"
 
 
-@pytest.fixture
-def example() -> ModuleType:
-    """A new one for each test: limits count in it."""
-    spec = importlib.util.spec_from_file_location("foreign_app", EXAMPLE)
+def loaded(path: Path) -> ModuleType:
+    """A new one each time: limits count in it."""
+    spec = importlib.util.spec_from_file_location(path.stem, path)
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
@@ -41,12 +42,33 @@ def example() -> ModuleType:
     return module
 
 
+def visiting(app: FastAPI) -> httpx2.AsyncClient:
+    transport = httpx2.ASGITransport(app=app, client=("203.0.113.9", 1234))
+    return httpx2.AsyncClient(transport=transport, base_url="http://example.org")
+
+
+@pytest.fixture
+def example() -> ModuleType:
+    return loaded(EXAMPLE)
+
+
 @pytest.fixture
 async def client(example: ModuleType) -> AsyncIterator[httpx2.AsyncClient]:
-    app: FastAPI = example.app
-    transport = httpx2.ASGITransport(app=app, client=("203.0.113.9", 1234))
-    async with httpx2.AsyncClient(transport=transport, base_url="http://example.org") as made:
+    async with visiting(example.app) as made:
         yield made
+
+
+async def test_thirty_lines_are_enough() -> None:
+    assert len(SMALL.read_text(encoding="utf-8").splitlines()) <= 30
+    async with visiting(loaded(SMALL).app) as client:
+        first = await client.get("/rows", headers={"Accept-Encoding": "zstd"})
+        assert first.headers["content-encoding"] == "zstd"
+        assert {"server-timing", "x-request-id", "etag", "ratelimit"} <= set(first.headers)
+        asked = {"Accept-Encoding": "zstd", "If-None-Match": first.headers["etag"]}
+        answers = [await client.get("/rows", headers=asked) for _ in range(5)]
+    assert [(answer.status_code, len(answer.content) > 0) for answer in answers] == [(304, False)] * 4 + [(429, True)]
+    assert answers[-1].headers["content-type"] == "application/problem+json"
+    assert 1 <= int(answers[-1].headers["retry-after"]) <= 12
 
 
 async def test_answers_are_compressed_timed_numbered_and_safe(client: httpx2.AsyncClient) -> None:
@@ -110,9 +132,9 @@ async def test_work_that_takes_too_long_is_stopped(
     assert (answer.status_code, stopped, example.COUNTED["late"]) == (504, True, 1)
 
 
-def test_it_loads_nothing_of_garaza_but_its_tools() -> None:
+def test_they_load_nothing_of_garaza_but_its_tools() -> None:
     script = (
-        f"import runpy, sys; runpy.run_path({str(EXAMPLE)!r})\n"
+        f"import runpy, sys; [runpy.run_path(path) for path in {list(map(str, EXAMPLES))!r}]\n"
         "print(*(name for name in sys.modules if name.startswith('garaza.') and not name.startswith('garaza.kit')))"
     )
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)

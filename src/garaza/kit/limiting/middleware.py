@@ -6,10 +6,12 @@ import math
 from collections import Counter
 from collections.abc import Awaitable, Callable
 
+from starlette.responses import JSONResponse
 from starlette.status import WS_1013_TRY_AGAIN_LATER
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from garaza.kit.asgi import HeaderLines, adding_headers
+from garaza.kit.client_address import network_of
 from garaza.kit.limiting.rates import Limit, Rates, Verdict
 
 _NOT_MODIFIED = 304
@@ -44,16 +46,36 @@ Refuse = Callable[[Policy, Verdict], ASGIApp]
 """Makes the answer to a request that is one too many."""
 
 
+def by_address(policy: Policy) -> Choose:
+    """One policy for all, by the address that a request comes from; of IPv6 by the /64 that it is in."""
+    return lambda scope: (policy, network_of(scope["client"][0] if scope.get("client") else "unknown"))
+
+
+def refused_plainly(policy: Policy, verdict: Verdict) -> ASGIApp:
+    """A problem document (RFC 9457), for whoever has no words of their own."""
+    seconds = max(1, math.ceil(verdict.retry_seconds))
+    detail = f"Too much of this ({policy.name}). Try again in {seconds} s."
+    content = {"type": "about:blank", "title": "Too Many Requests", "status": 429, "detail": detail}
+    return JSONResponse(content, 429, {"Retry-After": str(seconds)}, "application/problem+json")
+
+
 class RateLimits:
     """See the module. A WebSocket counts when it is opened."""
 
-    def __init__(self, app: ASGIApp, rates: Rates, choose: Choose, refuse: Refuse, refused: Counter[str]) -> None:
+    def __init__(
+        self,
+        app: ASGIApp,
+        rates: Rates,
+        choose: Choose,
+        refuse: Refuse = refused_plainly,
+        refused: Counter[str] | None = None,
+    ) -> None:
         """`refused`: where it is counted what was refused, by the policy's name."""
         self._app = app
         self._rates = rates
         self._choose = choose
         self._refuse = refuse
-        self._refused = refused
+        self._refused = Counter[str]() if refused is None else refused
 
     def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
         """See the class."""
