@@ -54,10 +54,12 @@ def make_router(
     disk = _Remembered(lambda: asyncio.to_thread(_disk, parts.data, parts.settings.uploads.min_free_bytes))
     broker = _Remembered(lambda: _broker(dispatcher)) if dispatcher.needs_messages else None
 
+    @router.head("/health", include_in_schema=False)
     @router.get("/health", summary="Alive?")
     async def health() -> HealthAnswer:
         return HealthAnswer()
 
+    @router.head("/ready", include_in_schema=False)
     @router.get("/ready", summary="Able to work?", responses={503: {"model": ReadyAnswer}})
     async def ready(response: Response) -> ReadyAnswer:
         queue, database = await _ask_database(parts)

@@ -134,6 +134,7 @@ async def test_a_disk_that_cannot_be_written_to_is_not_ready(whole: Whole, monke
     answer = await whole.guest().get("/ready")
     assert answer.status_code == 503
     assert answer.json()["checks"]["disk"] == "can't be written to"
+    assert (await whole.guest().call("HEAD", "/ready")).status_code == 503
 
 
 async def test_a_folder_is_tried_and_nothing_is_left_in_it(whole: Whole) -> None:
@@ -146,6 +147,14 @@ async def test_a_folder_is_tried_and_nothing_is_left_in_it(whole: Whole) -> None
 async def test_all_that_is_needed_is_there(whole: Whole) -> None:
     answer = await whole.guest().get("/ready")
     assert (answer.status_code, answer.json()["checks"]) == (200, {"database": "ok", "disk": "ok"})
+
+
+@pytest.mark.parametrize("path", ["/health", "/ready"])
+async def test_load_balancers_may_ask_for_the_head_alone(whole: Whole, path: str) -> None:
+    told, head = await whole.guest().get(path), await whole.guest().call("HEAD", path)
+    assert (head.status_code, head.content) == (200, b"")
+    for name in ("content-type", "content-length", "cache-control"):
+        assert head.headers[name] == told.headers[name]
 
 
 async def test_a_broker_that_is_away_is_told(start: StartWhole) -> None:
