@@ -190,6 +190,11 @@ async def test_head_says_what_get_says(place: Path, accepted: str) -> None:
         ("bytes=-1", [(999, 1000)]),
         ("bytes=-5000", [(0, 1000)]),
         ("bytes=990-5000", [(990, 1000)]),
+        # Some say so that they want all that there is.
+        ("bytes=0-18446744073709551615", [(0, 1000)]),
+        ("bytes=-18446744073709551615", [(0, 1000)]),
+        ("bytes=1-" + 4090 * "9", [(1, 1000)]),
+        ("bytes=1-" + 4400 * "9", None),
         ("BYTES = 1 - 2", [(1, 3)]),
         ("bytes=0-1,,900-901", [(0, 2), (900, 902)]),
         ("bytes=900-901,0-1", [(900, 902), (0, 2)]),
@@ -208,7 +213,18 @@ def test_what_a_range_means(asked: str, parts: list[tuple[int, int]] | None) -> 
 
 
 @pytest.mark.parametrize(
-    "asked", ["bytes=", "bytes=-", "bytes=a-b", "bytes=5-2", "bytes=1000-", "bytes=-0", "bytes=0-9,x", "bytes=٣-٤"]
+    "asked",
+    [
+        "bytes=",
+        "bytes=-",
+        "bytes=a-b",
+        "bytes=5-2",
+        "bytes=1000-",
+        "bytes=18446744073709551615-",
+        "bytes=-0",
+        "bytes=0-9,x",
+        "bytes=٣-٤",
+    ],
 )
 def test_what_cannot_be_had_is_refused(asked: str) -> None:
     with pytest.raises(HTTPException) as refused:

@@ -16,8 +16,9 @@ _GAP = 128
 """Bytes between two parts that are sent with them: the lines between parts would be as long."""
 
 _UNIT = re.compile(r"\s*bytes\s*=(.*)", re.IGNORECASE | re.DOTALL)
-_SPEC = re.compile(r"([0-9]{0,18})[ \t]*-[ \t]*([0-9]{0,18})")
+_SPEC = re.compile(r"([0-9]*)[ \t]*-[ \t]*([0-9]*)")
 _LONGEST = 1 << 12
+"""Of the header. Python doesn't read numbers of more than 4300 digits."""
 
 Part = tuple[int, int]
 """The first byte, and the one after the last."""
