@@ -32,11 +32,12 @@ class Catalogue:
 class Elsewhere:
     def __init__(self) -> None:
         self.asked: list[str] = []
+        self.color = "teal"
 
     async def request(self, method: str, url: str, **_: object) -> Answer:
         self.asked.append(f"{method} {url}")
         written = io.BytesIO()
-        Image.new("RGB", (60, 40), "teal").save(written, "PNG")
+        Image.new("RGB", (60, 40), self.color).save(written, "PNG")
         return Answer(200, {"content-type": "image/png"}, written.getvalue(), complete=True)
 
 
@@ -58,6 +59,31 @@ async def test_one_is_fetched_once_and_shown_from_here(tmp_path: Path) -> None:
         for path in ("CHAIR/1", "TABLE/0"):
             assert (await client.get(f"/api/furniture/pictures/{path}")).status_code == 404
     assert elsewhere.asked == [f"GET {URL}"]
+
+
+@pytest.mark.parametrize("path", ["CHAIR/0", "CHAIR.svg"])
+async def test_what_the_client_has_is_not_sent_again(tmp_path: Path, path: str) -> None:
+    async with visitor(Pictures(tmp_path, Elsewhere(), 1 << 20)) as client:
+        url = f"/api/furniture/pictures/{path}"
+        sent, head = await client.get(url), await client.head(url)
+        assert (head.status_code, head.content) == (200, b"")
+        tag = sent.headers["etag"]
+        for name in ("etag", "content-length", "content-type", "cache-control"):
+            assert head.headers[name] == sent.headers[name]
+        again = await client.get(url, headers={"If-None-Match": tag})
+        assert (again.status_code, again.content, again.headers["etag"]) == (304, b"", tag)
+        assert again.headers["cache-control"] == sent.headers["cache-control"]
+        assert (await client.get(url, headers={"If-None-Match": '"other"'})).content == sent.content
+
+
+async def test_another_picture_at_the_same_address_has_another_tag(tmp_path: Path) -> None:
+    tags = set()
+    for color in ("teal", "plum"):
+        elsewhere = Elsewhere()
+        elsewhere.color = color
+        async with visitor(Pictures(tmp_path / color, elsewhere, 1 << 20)) as client:
+            tags.add((await client.get("/api/furniture/pictures/CHAIR/0")).headers["etag"])
+    assert len(tags) == 2
 
 
 async def test_what_has_no_drawing_of_its_own_is_drawn_by_its_name() -> None:

@@ -10,7 +10,6 @@ import asyncio
 import hashlib
 import logging
 from collections import Counter, OrderedDict
-from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urljoin
 
@@ -23,7 +22,7 @@ from garaza.kit.file_cache import FileCache
 from garaza.kit.public_addresses import AddressRefused
 from garaza.kit.safe_http import Answer, ConnectionFailed, SafeHttp
 
-__all__ = ["MEDIA_TYPE", "Picture", "Pictures", "client"]
+__all__ = ["MEDIA_TYPE", "Pictures", "client"]
 
 USER_AGENT = f"Garaza/{garaza.__version__} (pictures)"
 MAX_BYTES = 5 << 20
@@ -56,15 +55,6 @@ Of fetching, which several may wait for: what it came to."""
 _ACCEPT = "image/avif,image/webp,image/png,image/jpeg,image/gif"
 
 logger = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class Picture:
-    """As it is shown: a WebP."""
-
-    content: bytes
-    tag: str
-    """Of the address that it is from: another picture has another address."""
 
 
 class _Missing(Exception):
@@ -103,8 +93,8 @@ class Pictures:
         """Pictures, now."""
         return len(self._getting)
 
-    async def picture(self, product: Product, place: int) -> Picture:
-        """One of a product's pictures.
+    async def picture(self, product: Product, place: int) -> bytes:
+        """One of a product's pictures, as it is shown: a WebP.
 
         Args:
             place: of its addresses, from 0.
@@ -125,7 +115,7 @@ class Pictures:
             content = await self._got(key, url)
         else:
             self.outcomes["kept"] += 1
-        return Picture(content, key)
+        return content
 
     def forget(self) -> None:
         """Let go of what memory has: what couldn't be had is tried again."""
