@@ -276,6 +276,31 @@ async def test_nothing_is_told_that_is_over(whole: Whole, at_once: Given, clock:
     assert (await whole.guest().get(f"/api/status/{job}")).status_code == 404
 
 
+async def test_a_copy_that_was_removed_by_hand_is_not_named_for_good(
+    start: StartWhole, at_once: Given, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = await start(files={"accel_prefix": "/files/"})
+    if whole.database.dialect != "sqlite":
+        # There are no copies to answer from.
+        return
+    job_id = await whole.finished()
+    (model,) = whole.data.results.glob(f"{job_id}/*/model.glb")
+    copy = model.with_name("model.glb.zst")
+    copy.unlink(missing_ok=True)
+    copy.write_bytes(b"smaller")
+
+    async def sent() -> str:
+        answer = await whole.guest().get(f"/api/assets/{job_id}/model.glb", headers={"Accept-Encoding": "zstd"})
+        assert answer.status_code == 200
+        return answer.headers["x-accel-redirect"].rpartition("/")[2]
+
+    assert {await sent() for _ in range(3)} == {copy.name}
+    assert at_once.count == 2
+    copy.unlink()
+    monkeypatch.setattr("garaza.scans.at_once._SECONDS_TO_HAND_ON", -1.0)
+    assert await sent() == model.name
+
+
 async def test_they_are_counted_and_limited_as_others(start: StartWhole, at_once: Given) -> None:
     whole = await start(rate_limits={"polling_per_minute": 5})
     if whole.database.dialect != "sqlite":

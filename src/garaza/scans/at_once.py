@@ -9,6 +9,7 @@ them before; whatever isn't in memory, isn't allowed or is asked in an unusual w
 from __future__ import annotations
 
 import re
+import time
 from collections import OrderedDict
 from collections.abc import Awaitable, Mapping
 from functools import lru_cache, partial
@@ -38,6 +39,8 @@ ASSET = "/api/assets/{job_id}/{path:path}"
 _STATUS_BEGINS, _ASSET_BEGINS = "/api/status/", "/api/assets/"
 _MOST_ANSWERS = 2000
 """Of states, written down: a kilobyte or two each. And of heads for a proxy, which are no larger."""
+_SECONDS_TO_HAND_ON = 60.0
+"""Heads for a proxy name copies on the disk, which somebody may remove by hand for the room that they take."""
 _LONGEST_NAME = 100
 """Of what heads for a proxy are kept by and clients make up, in bytes; a browser's is a quarter of that."""
 _VERSION = re.compile(rb"(?:v=([0-9a-z]*))?")
@@ -96,7 +99,7 @@ class AnswersAtOnce:
             str(route.path): route.original_route for route in iter_route_contexts(service.routes) if route.path
         }
         self._written: OrderedDict[str, tuple[StatusAnswer, TaggedJson]] = OrderedDict()
-        self._handed_on: OrderedDict[_Question, _Lines] = OrderedDict()
+        self._handed_on: OrderedDict[_Question, tuple[float, _Lines]] = OrderedDict()
 
     def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
         """See the class."""
@@ -183,8 +186,8 @@ class AnswersAtOnce:
         ):
             return None
         question = (job_id, found, query, accepted)
-        lines = self._handed_on.get(question)
-        if lines is None:
+        since, lines = self._handed_on.get(question, (0.0, None))
+        if lines is None or time.monotonic() - since > _SECONDS_TO_HAND_ON:
             return partial(self._learn, question)
         scope["route"] = self._routes[ASSET]
         # Whatever is around adds to them.
@@ -197,7 +200,7 @@ class AnswersAtOnce:
             if message["type"] == "http.response.start" and message["status"] == HTTPStatus.OK:
                 lines = list(message["headers"])
                 if any(name == HEADER for name, _ in lines):
-                    self._handed_on[question] = lines
+                    self._handed_on[question] = (time.monotonic(), lines)
                     if len(self._handed_on) > _MOST_ANSWERS:
                         self._handed_on.popitem(last=False)
             await send(message)
