@@ -23,7 +23,7 @@ class ExactIndex:
         self._payloads = [payload_of(product) for product in products]
         self._matrix = matrix
 
-    async def has(self, version: int, model_id: str, ids: Collection[int]) -> bool:  # noqa: ARG002 - the port's
+    async def has(self, version: int, model_id: str, ids: Collection[int], contents: str = "") -> bool:  # noqa: ARG002 - the port's
         """See the port."""
         return True
 
@@ -34,6 +34,7 @@ class ExactIndex:
         dimensions: int,
         ids: Collection[int],
         points: AsyncIterable[Sequence[Point]],
+        contents: str = "",
     ) -> None:
         """See the port."""
 

@@ -374,6 +374,31 @@ async def test_a_version_may_be_prepared_again(index: VectorIndex) -> None:
     await agrees(index, some(range(20, 51)), limit=100)
 
 
+async def test_what_another_database_left_is_not_taken_for_its_own(opened: Open) -> None:
+    """A backup was put back, and another file imported: the same numbers and ids, of other products."""
+    ids = range(1, 101)
+    left = opened()
+    await left.prepare(1, MODEL, DIMENSIONS, ids, parts(some(ids)), "these")
+    await left.serve(1)
+    await left.close()
+    index = opened()
+    assert not await index.has(1, MODEL, ids, "others")
+    assert await index.has(1, MODEL, ids, "these")
+    await index.serve(1)
+    # The next version keeps what it has in common with the one before.
+    mixed = [*some(ids[:50]), *some(ids[50:], seed=1)]
+    await index.prepare(2, MODEL, DIMENSIONS, ids, parts(mixed), "mixed")
+    await index.serve(2)
+    await agrees(index, mixed, limit=200)
+    others = some(ids, seed=2)
+    await index.prepare(2, MODEL, DIMENSIONS, ids, parts(others), "others")
+    await index.serve(2)
+    assert await index.has(2, MODEL, ids, "others")
+    await agrees(index, others, limit=200)
+    for filters in FILTERS[::6]:
+        await agrees(index, others, filters, limit=200)
+
+
 async def test_nothing_is_found_in_nothing(index: VectorIndex) -> None:
     await serve(index, 1, [])
     assert await index.has(1, MODEL, [])

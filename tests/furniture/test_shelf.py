@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import shutil
 import time
 from collections.abc import AsyncIterator, Callable, Iterable
 from dataclasses import replace
@@ -275,22 +276,25 @@ async def test_without_a_server(shop: Shop) -> None:
     assert await build_without_server(*parts, *model, time.time) is None
 
 
-async def test_a_folder_of_another_database_is_not_used(shop: Shop) -> None:
-    """The same number, and products with the same ids: nothing but when it was published tells."""
+@pytest.mark.parametrize("there", [True, False], ids=["the folder is there", "only the index is"])
+async def test_a_folder_of_another_database_is_not_used(shop: Shop, *, there: bool) -> None:
+    """The same number, and products with the same ids: nothing but when it was published tells, and what is in it."""
     await shop.fill(1, products(20), ids=range(1, 21))
     index = ExactIndex()
     shelf = shop.shelf(index)
     await until(lambda: shelf.version == 1)
     before, prepared = shelf.edition, index.prepared[1]
     await shelf.stop()
+    if not there:
+        shutil.rmtree(shop.folder / "furniture")
     async with shop.database.write() as session:
         await session.execute(delete(ProductRow))
         await session.execute(delete(Catalogue))
     await shop.fill(1, products(20, seed=2), ids=range(1, 21))
     another = shop.shelf(index)
     await until(lambda: another.version == 1)
-    there = {one.tobytes() for one in another.snapshot.text_hashes}
-    assert there == {one.text_hash for one in products(20, seed=2)}
+    found = {one.tobytes() for one in another.snapshot.text_hashes}
+    assert found == {one.text_hash for one in products(20, seed=2)}
     assert index.prepared[1] is not prepared
     # Copies of answers that others have kept of that version aren't taken for those of this one.
     assert (before.version, another.edition.version) == (1, 1)

@@ -1,7 +1,8 @@
 """Makes a version of the catalogue ready to be searched: its snapshot in a folder, and its vectors in the index.
 
 A folder may outlive its database: a new one, or a backup in its place, has a version of the same number. So a folder
-says when its version was published, and one that says otherwise than the database isn't used.
+says when its version was published, and one that says otherwise than the database isn't used. The index, which may be
+on another machine, is told what the products are.
 """
 
 from __future__ import annotations
@@ -39,8 +40,6 @@ class Preparing:
         self._index = index
         self._made: int | None = None
         """The version that this process has made last."""
-        self._strange: int | None = None
-        """One that was of another database, and of which the index may be, too."""
 
     async def snapshot(self, version: int, published_at: float | None) -> Snapshot:
         """The one that there is, else a new one.
@@ -56,7 +55,7 @@ class Preparing:
         said = await asyncio.to_thread(_published_at, folder)
         if said is not None and said != published_at:
             logger.warning("version %d of the catalogue is made ready again: another database's was there", version)
-            self._made, self._strange = None, version
+            self._made = None
         elif said is not None or self._made == version:
             try:
                 return await asyncio.to_thread(Snapshot.load, folder)
@@ -82,10 +81,10 @@ class Preparing:
         if self._index is None:
             return
         ids = snapshot.ids.tolist()
-        if self._strange == snapshot.version or not await self._index.has(snapshot.version, model_id, ids):
+        contents = await asyncio.to_thread(snapshot.contents)
+        if not await self._index.has(snapshot.version, model_id, ids, contents):
             points = self._points(snapshot, model_id)
-            await self._index.prepare(snapshot.version, model_id, dimensions, ids, points)
-            self._strange = None
+            await self._index.prepare(snapshot.version, model_id, dimensions, ids, points, contents)
 
     async def _points(self, snapshot: Snapshot, model_id: str) -> AsyncIterator[Sequence[Point]]:
         for start in range(0, len(snapshot), _AT_ONCE):

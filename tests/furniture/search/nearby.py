@@ -46,7 +46,7 @@ class ExactIndex:
     name = "exact"
 
     def __init__(self) -> None:
-        self.prepared: dict[int, tuple[str, dict[int, Point]]] = {}
+        self.prepared: dict[int, tuple[tuple[str, str], dict[int, Point]]] = {}
         self.served: int | None = None
         self.down = False
 
@@ -54,18 +54,24 @@ class ExactIndex:
         if self.down:
             raise IndexUnavailableError("it is down")
 
-    async def has(self, version: int, model_id: str, ids: Collection[int]) -> bool:
+    async def has(self, version: int, model_id: str, ids: Collection[int], contents: str = "") -> bool:
         self._check()
         found = self.prepared.get(version)
-        return found is not None and found[0] == model_id and found[1].keys() == set(ids)
+        return found is not None and found[0] == (model_id, contents) and found[1].keys() == set(ids)
 
     async def prepare(
-        self, version: int, model_id: str, dimensions: int, ids: Collection[int], points: AsyncIterable[Sequence[Point]]
+        self,
+        version: int,
+        model_id: str,
+        dimensions: int,
+        ids: Collection[int],
+        points: AsyncIterable[Sequence[Point]],
+        contents: str = "",
     ) -> None:
         self._check()
         kept = {point.id: point async for part in points for point in part}
         assert all(len(point.vector) == dimensions for point in kept.values())
-        self.prepared[version] = (model_id, kept)
+        self.prepared[version] = ((model_id, contents), kept)
 
     async def serve(self, version: int) -> None:
         self._check()

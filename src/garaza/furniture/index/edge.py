@@ -66,16 +66,22 @@ class EdgeIndex:
         """That have what is served open."""
         return [] if self._served is None else self._served.processes
 
-    async def has(self, version: int, model_id: str, ids: Collection[int]) -> bool:
+    async def has(self, version: int, model_id: str, ids: Collection[int], contents: str = "") -> bool:
         """See the port."""
-        return await self._in(self._searching, self._has, version, model_id, ids)
+        return await self._in(self._searching, self._has, version, model_id, ids, contents)
 
     async def prepare(
-        self, version: int, model_id: str, dimensions: int, ids: Collection[int], points: AsyncIterable[Sequence[Point]]
+        self,
+        version: int,
+        model_id: str,
+        dimensions: int,
+        ids: Collection[int],
+        points: AsyncIterable[Sequence[Point]],
+        contents: str = "",
     ) -> None:
         """See the port."""
         async with self._preparing:
-            draft = await self._in(self._drafting, self._begin, version, model_id, dimensions, ids)
+            draft = await self._in(self._drafting, self._begin, version, model_id, dimensions, ids, contents)
             try:
                 async for part in points:
                     for start in range(0, len(part), PART):
@@ -139,32 +145,34 @@ class EdgeIndex:
             last = (errors.decode(errors="replace").strip().splitlines() or [""])[-1]
             raise IndexUnavailableError(f"making the index ended with {process.returncode}: {last}")
 
-    def _has(self, version: int, model_id: str, ids: Collection[int]) -> bool:
+    def _has(self, version: int, model_id: str, ids: Collection[int], contents: str) -> bool:
         self._own()
         try:
-            reader = self._ready_reader(self._of(version), model_id, _ascending(ids))
+            reader = self._ready_reader(self._of(version), model_id, _ascending(ids), contents)
         except BaseException:  # noqa: BLE001 - panics of the engine are no Exception
             # It can't be opened, whatever its files look like: it isn't there.
             return False
         self._opened = (version, reader) if reader else None
         return reader is not None
 
-    def _ready_reader(self, folder: Path, model_id: str, ids: Ids) -> Reader | None:
+    def _ready_reader(self, folder: Path, model_id: str, ids: Ids, contents: str) -> Reader | None:
         """Of a folder that is whole, has these points, and can be opened."""
         ready = ready_of(folder)
-        if ready is None or ready.model_id != model_id or not np.array_equal(ids_of(folder), ids):
+        if ready is None or (ready.model_id, ready.contents) != (model_id, contents):
+            return None
+        if not np.array_equal(ids_of(folder), ids):
             return None
         reader = self._reading(folder)
         return reader if reader.count == len(ids) else None
 
-    def _begin(self, version: int, model_id: str, dimensions: int, ids: Collection[int]) -> Draft:
+    def _begin(self, version: int, model_id: str, dimensions: int, ids: Collection[int], contents: str) -> Draft:
         self._own()
         # What is newer is of a database that isn't there any more: its points are others'.
         others = [number for number in self._versions() if number < version and ready_of(self._of(number))]
         before = self._of(max(others)) if others else None
         # Not even a process that was left behind writes where another one does.
         folder = self._folder / f"{_DRAFT}{new_id()}"
-        return Draft(folder, model_id, dimensions, _ascending(ids), before)
+        return Draft(folder, model_id, dimensions, _ascending(ids), contents, before)
 
     def _put(self, draft: Draft, version: int) -> None:
         self._opened = None

@@ -27,15 +27,21 @@ class PgVectorOrOther:
         self._chosen: VectorIndex | None = None
         self._choosing = asyncio.Lock()
 
-    async def has(self, version: int, model_id: str, ids: Collection[int]) -> bool:
+    async def has(self, version: int, model_id: str, ids: Collection[int], contents: str = "") -> bool:
         """See the port."""
-        return await (await self._index()).has(version, model_id, ids)
+        return await (await self._index()).has(version, model_id, ids, contents)
 
     async def prepare(
-        self, version: int, model_id: str, dimensions: int, ids: Collection[int], points: AsyncIterable[Sequence[Point]]
+        self,
+        version: int,
+        model_id: str,
+        dimensions: int,
+        ids: Collection[int],
+        points: AsyncIterable[Sequence[Point]],
+        contents: str = "",
     ) -> None:
         """See the port."""
-        await (await self._index()).prepare(version, model_id, dimensions, ids, points)
+        await (await self._index()).prepare(version, model_id, dimensions, ids, points, contents)
 
     async def serve(self, version: int) -> None:
         """See the port."""

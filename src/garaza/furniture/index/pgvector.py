@@ -7,6 +7,7 @@ whole is in a table of its own, written by the transaction that made them so.
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import AsyncIterable, AsyncIterator, Callable, Collection, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from typing import Any
@@ -38,13 +39,13 @@ _ALONE = 0x6761_7661
 
 _VERSIONS = """
 CREATE TABLE IF NOT EXISTS furniture_index_versions (
-    version bigint PRIMARY KEY, model_id text NOT NULL, place text NOT NULL
+    version bigint PRIMARY KEY, model_id text NOT NULL, place text NOT NULL, contents text
 )"""
 _TABLE = """
 CREATE TABLE IF NOT EXISTS {place} (
     id bigint PRIMARY KEY, since bigint NOT NULL, until bigint, vector halfvec({dimensions}) NOT NULL,
     brand text, country text, categories text[], colors text[], materials text[], in_stock boolean,
-    price float8, width_cm float8, depth_cm float8, height_cm float8
+    price float8, width_cm float8, depth_cm float8, height_cm float8, seal bigint
 )"""
 _INDEXES = """
 CREATE INDEX IF NOT EXISTS {place}_vector ON {place} USING hnsw (vector halfvec_ip_ops);
@@ -105,20 +106,33 @@ class PgVectorIndex:
                     f"pgvector {release} is too old, 0.8 is needed: ALTER EXTENSION vector UPDATE"
                 )
             await session.execute(text(_VERSIONS))
+            await _add_column(session, "furniture_index_versions", "contents text")
         self._checked = True
 
-    async def has(self, version: int, model_id: str, ids: Collection[int]) -> bool:
+    async def has(self, version: int, model_id: str, ids: Collection[int], contents: str = "") -> bool:
         """See the port."""
         await self.check()
         async with self._reading() as session:
             place = await session.scalar(
-                text("SELECT place FROM furniture_index_versions WHERE version = :version AND model_id = :model_id"),
-                {"version": version, "model_id": model_id},
+                text(
+                    "SELECT place FROM furniture_index_versions "
+                    "WHERE version = :version AND model_id = :model_id AND contents = :contents"
+                ),
+                {"version": version, "model_id": model_id, "contents": contents},
             )
-            return place is not None and await self._ids(session, place, version) == set(ids)
+            if place is None:
+                return False
+            there = await session.scalars(text(f"SELECT id FROM {place} WHERE {_HERE}"), {"version": version})
+            return set(there) == set(ids)
 
     async def prepare(
-        self, version: int, model_id: str, dimensions: int, ids: Collection[int], points: AsyncIterable[Sequence[Point]]
+        self,
+        version: int,
+        model_id: str,
+        dimensions: int,
+        ids: Collection[int],
+        points: AsyncIterable[Sequence[Point]],
+        contents: str = "",
     ) -> None:
         """See the port. One transaction: what breaks off leaves nothing."""
         await self.check()
@@ -130,6 +144,7 @@ class PgVectorIndex:
         async with self._writing() as session:
             await session.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _ALONE})
             await session.execute(text(_TABLE.format(place=place, dimensions=dimensions)))
+            await _add_column(session, place, "seal bigint")
             # Of whatever was prepared, and never became what is served; or by a catalogue that was put back.
             given = {"version": version}
             await session.execute(text("DELETE FROM furniture_index_versions WHERE version >= :version"), given)
@@ -140,12 +155,17 @@ class PgVectorIndex:
             await session.execute(
                 text(f"DELETE FROM {place} WHERE until IS NOT NULL AND id = ANY(:ids)"), {"ids": wanted}
             )
-            there = await self._ids(session, place, version)
-            gone, missing = there - set(wanted), set(wanted) - there
+            there = await self._seals(session, place, version)
+            gone, missing = there.keys() - set(wanted), set(wanted) - there.keys()
             await session.execute(
                 text(f"UPDATE {place} SET until = :version WHERE id = ANY(:ids)"), {**given, "ids": sorted(gone)}
             )
             async for part in points:
+                # What is there by this id may be of another database.
+                strange = [point.id for point in part if there.get(point.id) not in {None, _seal(point)}]
+                if strange:
+                    await session.execute(text(f"DELETE FROM {place} WHERE id = ANY(:ids)"), {"ids": strange})
+                    missing.update(strange)
                 if new := [_row(point, version) for point in part if point.id in missing]:
                     for start in range(0, len(new), PART):
                         await session.execute(text(_insert(place)), new[start : start + PART])
@@ -154,8 +174,8 @@ class PgVectorIndex:
                 raise vectors_missing(len(missing))
             await _link(session, place)
             await session.execute(
-                text("INSERT INTO furniture_index_versions VALUES (:version, :model_id, :place)"),
-                {**given, "model_id": model_id, "place": place},
+                text("INSERT INTO furniture_index_versions VALUES (:version, :model_id, :place, :contents)"),
+                {**given, "model_id": model_id, "place": place, "contents": contents},
             )
 
     async def serve(self, version: int) -> None:
@@ -219,8 +239,10 @@ class PgVectorIndex:
             raise IndexUnavailableError("no version is served yet")
         return self._served
 
-    async def _ids(self, session: AsyncSession, place: str, version: int) -> set[int]:
-        return set(await session.scalars(text(f"SELECT id FROM {place} WHERE {_HERE}"), {"version": version}))
+    async def _seals(self, session: AsyncSession, place: str, version: int) -> dict[int, int | None]:
+        """By id; None: of an earlier release."""
+        found = await session.execute(text(f"SELECT id, seal FROM {place} WHERE {_HERE}"), {"version": version})
+        return {row.id: row.seal for row in found}
 
     @asynccontextmanager
     async def _reading(self) -> AsyncIterator[ReadSession]:
@@ -255,6 +277,14 @@ def _told(*, closed: bool) -> Iterator[None]:
         raise IndexUnavailableError(f"the database couldn't: {type(error).__name__}") from error
 
 
+async def _add_column(session: AsyncSession, table: str, column: str) -> None:
+    """To what an earlier release made. Only then, as nobody can read it meanwhile."""
+    name, _, _ = column.partition(" ")
+    there = text("SELECT 1 FROM pg_attribute WHERE attrelid = to_regclass(:table) AND attname = :name")
+    if await session.scalar(there, {"table": table, "name": name}) is None:
+        await session.execute(text(f"ALTER TABLE {table} ADD COLUMN {column}"))
+
+
 async def _link(session: AsyncSession, place: str) -> None:
     for name, value in (("statement_timeout", "0"), ("maintenance_work_mem", MEMORY)):
         await session.execute(text("SELECT set_config(:name, :value, true)"), {"name": name, "value": value})
@@ -274,12 +304,20 @@ def _place(model_id: str, dimensions: int) -> str:
 
 def _insert(place: str) -> str:
     values = ", ".join(f":{name}" for name in _COLUMNS)
-    return f"INSERT INTO {place} (id, since, vector, {', '.join(_COLUMNS)}) VALUES (:id, :since, {_QUERY}, {values})"
+    names = f"id, since, seal, vector, {', '.join(_COLUMNS)}"
+    return f"INSERT INTO {place} ({names}) VALUES (:id, :since, :seal, {_QUERY}, {values})"
 
 
 def _row(point: Point, version: int) -> dict[str, Any]:
     known = {name: point.payload.get(name) for name in _COLUMNS}
-    return {"id": point.id, "since": version, "vector": _text(point.vector), **known}
+    return {"id": point.id, "since": version, "seal": _seal(point), "vector": _text(point.vector), **known}
+
+
+def _seal(point: Point) -> int:
+    """Of another vector, or of a product that filters see otherwise, it is another one."""
+    said = json.dumps(point.payload, sort_keys=True).encode()
+    digest = hashlib.blake2b(point.vector.astype("<f2").tobytes() + said, digest_size=8).digest()
+    return int.from_bytes(digest, "big", signed=True)
 
 
 def _text(vector: Vectors) -> str:

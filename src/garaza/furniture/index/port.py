@@ -72,16 +72,29 @@ class VectorIndex(Protocol):
     name: str
     """For operators: what it is and where, without secrets."""
 
-    async def has(self, version: int, model_id: str, ids: Collection[int]) -> bool:
-        """Whether it was prepared, completely, with these points: after a restart there is nothing to be done."""
+    async def has(self, version: int, model_id: str, ids: Collection[int], contents: str = "") -> bool:
+        """Whether it was prepared, completely, with these points: after a restart there is nothing to be done.
+
+        Args:
+            contents: of the products. An index may outlive its database, and another one, or a backup in its place, has
+                a version of the same number with the same ids.
+        """
 
     async def prepare(
-        self, version: int, model_id: str, dimensions: int, ids: Collection[int], points: AsyncIterable[Sequence[Point]]
+        self,
+        version: int,
+        model_id: str,
+        dimensions: int,
+        ids: Collection[int],
+        points: AsyncIterable[Sequence[Point]],
+        contents: str = "",
     ) -> None:
         """Make it ready to serve these ids.
 
         Args:
-            points: all of them, in parts. Whoever keeps those of the version before takes only what is new.
+            points: all of them, in parts. Whoever keeps those of the version before takes only what is new, or other
+                than what that one has by this id, which may be another database's.
+            contents: see `has`.
         """
 
     async def serve(self, version: int) -> None:

@@ -55,9 +55,9 @@ class QdrantIndex:
         self._preparing = asyncio.Lock()
         self._closed = False
 
-    async def has(self, version: int, model_id: str, ids: Collection[int]) -> bool:
+    async def has(self, version: int, model_id: str, ids: Collection[int], contents: str = "") -> bool:
         """See the port."""
-        collection = self._collection(version, model_id)
+        collection = self._collection(version, model_id, contents)
         with self._told():
             aliases = (await self._client.get_aliases()).aliases
             if not any(entry.alias_name == _alias(collection) for entry in aliases):
@@ -68,10 +68,16 @@ class QdrantIndex:
         return True
 
     async def prepare(
-        self, version: int, model_id: str, dimensions: int, ids: Collection[int], points: AsyncIterable[Sequence[Point]]
+        self,
+        version: int,
+        model_id: str,
+        dimensions: int,
+        ids: Collection[int],
+        points: AsyncIterable[Sequence[Point]],
+        contents: str = "",
     ) -> None:
         """See the port."""
-        collection, missing = self._collection(version, model_id), set(ids)
+        collection, missing = self._collection(version, model_id, contents), set(ids)
         async with self._preparing, self._removed_unless_whole(collection):
             with self._told():
                 await self._client.delete_collection(collection)
@@ -191,8 +197,9 @@ class QdrantIndex:
         names = [entry.name for entry in (await self._client.get_collections()).collections]
         return {name: int(match[1]) for name in names if (match := pattern.fullmatch(name))}
 
-    def _collection(self, version: int, model_id: str) -> str:
-        return f"{self._prefix}-{version}-{hashlib.sha256(model_id.encode()).hexdigest()[:12]}"
+    def _collection(self, version: int, model_id: str, contents: str) -> str:
+        digest = hashlib.sha256(f"{contents}/{model_id}".encode()).hexdigest()
+        return f"{self._prefix}-{version}-{digest[:12]}"
 
     @asynccontextmanager
     async def _removed_unless_whole(self, collection: str) -> AsyncIterator[None]:

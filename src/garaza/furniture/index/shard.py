@@ -24,9 +24,9 @@ from garaza.furniture.filters import Payload
 from garaza.furniture.index.conditions import FLAGS, LISTS, NUMBERS, WORDS
 from garaza.furniture.index.linking import BUILD_CANDIDATES, LINKS
 from garaza.furniture.index.port import Point, vectors_missing
-from garaza.furniture.index.stored_vectors import Ids, ids_of, room_for_vectors, store_ids
+from garaza.furniture.index.stored_vectors import Ids, StoredVectors, ids_of, room_for_vectors, store_ids
 
-FORMAT = 2
+FORMAT = 3
 """Of the folder, and of what is indexed how: with another one it is made anew."""
 CHANGED_SHARE = 0.25
 """Where more than this of a version is new or gone, it is made anew rather than from a copy of the one before."""
@@ -46,6 +46,8 @@ class Ready:
     format: int
     model_id: str
     dimensions: int
+    contents: str
+    """See VectorIndex."""
     files: dict[str, int]
     """Bytes by path, of all below the folder."""
 
@@ -64,25 +66,40 @@ def ready_of(folder: Path) -> Ready | None:
 class Draft:
     """What a version will be made of, as files: what it shares with the one before, and what is new."""
 
-    def __init__(self, folder: Path, model_id: str, dimensions: int, ids: Ids, before: Path | None) -> None:
+    def __init__(
+        self, folder: Path, model_id: str, dimensions: int, ids: Ids, contents: str, before: Path | None
+    ) -> None:
         folder.mkdir(parents=True)
         self.folder = folder
         self.count = len(ids)
         kept = _kept(before, model_id, dimensions, ids)
+        if not len(kept):
+            before = None
+        self._kept = set(kept.tolist())
         self._missing = set(np.setdiff1d(ids, kept).tolist())
+        self._before = None if before is None else StoredVectors(before)
         store_ids(folder, ids)
-        plan = Plan(model_id, dimensions, str(before) if before is not None and len(kept) else None)
+        plan = Plan(model_id, dimensions, contents, None if before is None else str(before))
         (folder / _PLAN).write_text(json.dumps(asdict(plan)), encoding="utf-8")
         self._vectors = (folder / _VECTORS).open("wb")
         self._payloads = (folder / _PAYLOADS).open("w", encoding="utf-8")
 
     def add(self, points: Sequence[Point]) -> None:
-        """Those of them that aren't there yet."""
+        """Those of them that aren't there yet, as they are."""
+        strange = self._strange([point for point in points if point.id in self._kept])
         for point in points:
-            if point.id in self._missing:
+            if point.id in self._missing or point.id in strange:
                 self._missing.discard(point.id)
                 self._vectors.write(point.vector.astype("<f4").tobytes())
                 self._payloads.write(json.dumps([point.id, _payload(point.payload)]) + "\n")
+
+    def _strange(self, points: Sequence[Point]) -> set[int]:
+        """Of which the version before has another vector by this id: it was of another database."""
+        if self._before is None or not points:
+            return set()
+        there = self._before.of(np.array([point.id for point in points], np.int64))
+        given = np.array([point.vector for point in points], np.float16)
+        return {point.id for point, other in zip(points, (there != given).any(axis=1).tolist(), strict=True) if other}
 
     def close(self) -> None:
         """All were added.
@@ -108,6 +125,7 @@ class Plan:
 
     model_id: str
     dimensions: int
+    contents: str
     before: str | None
     """The folder to copy."""
 
@@ -146,7 +164,7 @@ def build(folder: Path) -> None:
     qdrant.EdgeShard.load(str(place)).close()
     for name in (_PLAN, _VECTORS, _PAYLOADS):
         (folder / name).unlink()
-    ready = Ready(FORMAT, plan.model_id, plan.dimensions, _sizes(folder))
+    ready = Ready(FORMAT, plan.model_id, plan.dimensions, plan.contents, _sizes(folder))
     with (folder / "ready.json.new").open("w", encoding="utf-8") as file:
         json.dump(asdict(ready), file)
         file.flush()
