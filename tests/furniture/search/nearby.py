@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import AsyncIterable, Collection, Iterable, Sequence
+from collections.abc import AsyncIterable, Callable, Collection, Iterable, Sequence
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from garaza.furniture.embedding.port import Vectors
 from garaza.furniture.filters import Filters, Payload, Span, payload_of
-from garaza.furniture.index.port import IndexUnavailableError, Nearest, Point
+from garaza.furniture.index.port import IndexUnavailableError, LocalIndex, Nearest, Point
 from garaza.furniture.products import Product
 from garaza.furniture.search.terms import stem, words_of
 
@@ -79,26 +80,68 @@ class ExactIndex:
         self.prepared = {version: self.prepared[version]}
 
     @property
-    def _points(self) -> dict[int, Point]:
+    def points(self) -> dict[int, Point]:
         assert self.served is not None
         return self.prepared[self.served][1]
 
     async def search(self, vector: Vectors, limit: int, filters: Filters) -> Nearest:
         self._check()
-        found = [(float(one.vector @ vector), one.id) for one in self._points.values() if lets(filters, one.payload)]
+        return self.nearest(vector, limit, filters)
+
+    def nearest(self, vector: Vectors, limit: int, filters: Filters) -> Nearest:
+        found = [(float(one.vector @ vector), one.id) for one in self.points.values() if lets(filters, one.payload)]
         found = sorted(found, key=lambda one: (-one[0], one[1]))[:limit]
         return Nearest(np.array([one[1] for one in found], np.int64), np.array([one[0] for one in found], np.float32))
 
     async def scores(self, vector: Vectors, ids: Sequence[int]) -> NDArray[np.float32]:
         self._check()
-        points = self._points
+        points = self.points
         return np.array([points[one].vector @ vector if one in points else np.nan for one in ids], np.float32)
 
-    def local(self) -> None:
+    def local(self) -> LocalIndex | None:
         return None
 
     async def close(self) -> None:
         pass
+
+
+class IndexHere(ExactIndex):
+    """The same, to be asked in a thread.
+
+    Args:
+        fails: when. It is down, or it ends while something else is done.
+    """
+
+    def __init__(self, fails: Literal["", "at once", "meanwhile", "later"] = "") -> None:
+        super().__init__()
+        self.fails = fails
+
+    def local(self) -> LocalIndex:
+        return _Here(self)
+
+
+class _Here:
+    def __init__(self, index: IndexHere) -> None:
+        self._index = index
+
+    def search(
+        self, vector: Vectors, limit: int, filters: Filters, meanwhile: Callable[[], None] | None = None
+    ) -> Nearest:
+        if self._index.fails == "at once":
+            raise IndexUnavailableError("it is down")
+        if meanwhile is not None:
+            meanwhile()
+        if self._index.fails == "later":
+            raise IndexUnavailableError("it has ended")
+        return self._index.nearest(vector, limit, filters)
+
+    def vectors(self, ids: NDArray[np.int64]) -> Vectors:
+        if self._index.fails == "meanwhile":
+            raise IndexUnavailableError("no file")
+        points = self._index.points
+        missing = np.full(WordEncoder.dimensions, np.nan, np.float32)
+        found = [points[one].vector if one in points else missing for one in ids.tolist()]
+        return np.array(found, np.float32).reshape(len(ids), len(missing))
 
 
 def lets(filters: Filters, payload: Payload) -> bool:

@@ -21,7 +21,7 @@ from garaza.furniture.search.ranking import Boosts, boosted
 from garaza.furniture.search.snapshot import Snapshot
 from garaza.furniture.search.weights import WEIGHTS
 from tests.furniture.search.conftest import Items
-from tests.furniture.search.nearby import ExactIndex, WordEncoder, lets
+from tests.furniture.search.nearby import ExactIndex, IndexHere, WordEncoder, lets
 from tests.furniture.search.shelves import BRANDS, COLORS, COUNTRIES, rows
 
 pytestmark = pytest.mark.anyio
@@ -183,6 +183,36 @@ async def test_without_a_model_or_an_index_words_are_looked_at(
     ):
         assert not found.semantic
         assert all("Desk" in title for title in products_of(found, items)[:3])
+
+
+QUESTIONS = [
+    Asked(text="walnut desk", facets=True, limit=200),
+    Asked(text="settee", facets=True, limit=200),
+    Asked(text="velvet armchair below $300, not black", facets=True, limit=200, country="SE"),
+    Asked(text="oak table", filters=Filters(brands=("nordvik",)), facets=True, sort="price_asc", limit=200),
+    Asked(text="couch under 3 cm wide", facets=True, limit=200),
+    Asked(text="couch", filters=Filters(categories=("nothing",)), facets=True),
+    Asked(text="carpet", sort="title", limit=5),
+]
+
+
+@pytest.mark.parametrize("asked", QUESTIONS, ids=lambda asked: asked.text)
+async def test_an_index_in_this_process_finds_the_same(
+    snapshot: Snapshot, index: ExactIndex, encoder: WordEncoder, asked: Asked
+) -> None:
+    here = IndexHere()
+    here.prepared, here.served = index.prepared, index.served
+    found, waited = await search(snapshot, here, encoder, asked), await search(snapshot, index, encoder, asked)
+    assert found.semantic
+    assert dataclasses.replace(found, hits=()) == dataclasses.replace(waited, hits=())
+    assert [hit.id for hit in found.hits] == [hit.id for hit in waited.hits]
+    np.testing.assert_allclose([hit.score for hit in found.hits], [hit.score for hit in waited.hits], atol=1e-5)
+    by_words = await search(snapshot, None, encoder, asked)
+    index.down = True
+    assert await search(snapshot, index, encoder, asked) == by_words
+    for here.fails in ("at once", "meanwhile", "later"):
+        here.down = True
+        assert await search(snapshot, here, encoder, asked) == by_words
 
 
 async def test_the_order_is_that_of_similarity(snapshot: Snapshot, index: ExactIndex, encoder: WordEncoder) -> None:

@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextvars import copy_context
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, TypeVar
 
 import numpy as np
@@ -258,9 +259,9 @@ class _Asking:
         relaxed: tuple[Relaxed, ...],
     ) -> Found:
         """All that is left to be done when the vector is there: at one go, as each handing over takes its time, too."""
-        counting = _Counting(self.snapshot, words, narrowed, wanted=self.asked.facets)
+        counting = _Counting(self.snapshot, words, narrowed) if self.asked.facets else None
         if self.local is not None:
-            meaning.find_here(self.local, narrowed, counting.count)
+            meaning.find_here(self.local, narrowed, None if counting is None else counting.begin)
         near = meaning.found if self.asked.sort == "relevance" else meaning.close
         more = near[~words.found[near]]
         candidates = narrowed.words.and_also(self._candidates(words, more[narrowed.mask[more]]))
@@ -268,7 +269,7 @@ class _Asking:
         similarity = candidates.similarity(self.weights, _estimated(meaning.cosines, rows))
         order = self._order(rows, similarity, boosts)
         semantic = meaning.cosines is not None
-        facets = counting.facets(more)
+        facets = () if counting is None else counting.facets(more)
         return self.page(understood, rows, similarity, boosts, order, semantic=semantic, relaxed=relaxed, facets=facets)
 
     def page(
@@ -327,24 +328,21 @@ class _Asking:
 class _Counting:
     """Of what each value of a facet leaves: first of what words found, as the index has not answered yet."""
 
-    def __init__(self, snapshot: Snapshot, words: _Words, narrowed: _Narrowed, *, wanted: bool) -> None:
+    def __init__(self, snapshot: Snapshot, words: _Words, narrowed: _Narrowed) -> None:
         self._snapshot = snapshot
         self._words = words
         self._narrowed = narrowed
-        self._wanted = wanted
-        self._counts: Counts | None = None
 
-    def count(self) -> None:
-        """What can be counted already."""
-        if self._wanted:
-            self._counts = counted(self._snapshot, np.flatnonzero(self._words.found), self._narrowed.masks)
+    @cached_property
+    def _counts(self) -> Counts:
+        return counted(self._snapshot, np.flatnonzero(self._words.found), self._narrowed.masks)
+
+    def begin(self) -> None:
+        """Count what can be already, rather than at the end."""
+        _ = self._counts
 
     def facets(self, more: NDArray[np.intp]) -> tuple[Facet, ...]:
         """With these rows, which words didn't find."""
-        if self._counts is None:
-            self.count()
-        if self._counts is None:
-            return ()
         added = counted(self._snapshot, more, self._narrowed.masks)
         counts = {name: own + added[name] for name, own in self._counts.items()}
         return named(self._snapshot, counts, self._narrowed.filters)

@@ -97,14 +97,15 @@ class Meaning:
             cosines[rows] = await self._index.scores(self._vector, self._snapshot.ids[rows].tolist())
             self.cosines = cosines
 
-    def find_here(self, index: LocalIndex, narrowing: Narrowing, meanwhile: Callable[[], None]) -> None:
+    def find_here(self, index: LocalIndex, narrowing: Narrowing, meanwhile: Callable[[], None] | None) -> None:
         """The same, in a thread. `meanwhile`: see LocalIndex."""
         if self._vector is None:
             return
         vectors: list[Vectors] = []
 
         def fetch() -> None:
-            meanwhile()
+            if meanwhile is not None:
+                meanwhile()
             vectors.append(index.vectors(self._snapshot.ids[narrowing.likely]))
 
         with _told():

@@ -9,7 +9,9 @@ from contextvars import ContextVar
 from typing import Literal
 
 Part = Literal["encode", "index", "words"]
-"""Waiting for the model; waiting for the index; all else: what is done with words, ranking, and waiting for a turn."""
+"""Waiting for the model; waiting for the index, and what is counted and fetched meanwhile; all else: what is done with
+words, ranking, and waiting for a turn.
+"""
 
 spent: ContextVar[dict[Part, float] | None] = ContextVar("spent", default=None)
 """Seconds, of the search that this is done for; None: nobody wants to know."""
