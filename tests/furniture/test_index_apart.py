@@ -96,6 +96,24 @@ async def test_it_is_started_again_if_it_dies(folder: Path, index: EdgeIndex, mo
     assert keepers() != [first]
 
 
+async def test_one_that_stands_still_is_not_waited_for_twice(
+    folder: Path, index: EdgeIndex, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    points = some(range(1, 11))
+    await ready(folder, points)
+    monkeypatch.setattr(readers, "ANSWER_SECONDS", 0.05)
+    monkeypatch.setattr(readers, "_ENDING_SECONDS", 60)
+    monkeypatch.setattr(readers, "AGAIN_SECONDS", 0)
+    await index.serve(1)
+    (keeper,) = keepers()
+    keeper.suspend()
+    monkeypatch.setattr(readers, "ANSWER_SECONDS", 60)
+    async with asyncio.timeout(30):
+        with pytest.raises(IndexUnavailableError, match="has ended"):
+            await agrees(index, points)
+    await agrees(index, points)
+
+
 async def test_something_else_is_done_while_it_searches(index: EdgeIndex) -> None:
     points = some(range(1, 101))
     await serve(index, 1, points)

@@ -137,7 +137,8 @@ class ReaderApart:
                 said = keeper.ask(asked, meanwhile)
             except (OSError, EOFError) as error:
                 self._keeper = None
-                keeper.end()
+                # It has had its time, and everybody who searches waits.
+                keeper.kill()
                 logger.warning(
                     "The process that has the index has ended, and is started again: %s", keeper.end_of(error)
                 )
@@ -205,8 +206,13 @@ class _Keeper:
         try:
             self._process.wait(_ENDING_SECONDS)
         except subprocess.TimeoutExpired:
-            self._process.kill()
-            self._process.wait()
+            self.kill()
+
+    def kill(self) -> None:
+        """At once: it writes nothing that could be left half done."""
+        self._hang_up()
+        self._process.kill()
+        self._process.wait()
 
     def let_go(self) -> None:
         """The same, and doesn't block."""
