@@ -266,6 +266,36 @@ async def test_more_like_this(shop: Shop) -> None:
     assert await shelf.similar("NOTHING", Asked()) is None
 
 
+async def test_words_are_looked_at_while_the_index_of_many_is_made(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    """After a restart, with an index that is gone, of another release, or of another database."""
+    made = asyncio.Event()
+
+    class Slow(ExactIndex):
+        async def prepare(self, *given: Any) -> None:
+            await made.wait()
+            await super().prepare(*given)
+
+    monkeypatch.setattr(runtime, "MANY", 5)
+    await shop.fill(1, products(20))
+    before = shop.shelf(ExactIndex())
+    await until(lambda: before.version == 1)
+    await before.stop()
+    index = Slow()
+    shelf = shop.shelf(index)
+    await until(lambda: shelf.version == 1)
+    found = await shelf.search(Asked(text="sofa"))
+    assert not found.semantic
+    made.set()
+    await until(lambda: shelf.state.semantic)
+    assert (await shelf.search(Asked(text="sofa"))).semantic
+    await shelf.stop()
+    # What is there is served at once.
+    made.clear()
+    again = shop.shelf(index)
+    await until(lambda: again.version == 1)
+    assert again.state.semantic
+
+
 async def test_without_a_server(shop: Shop) -> None:
     await shop.fill(1, [replace(one, title=one.title[:30]) for one in products(5)])
     index = ExactIndex()

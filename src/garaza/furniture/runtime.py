@@ -36,6 +36,8 @@ _SHORTEST_WAIT_SECONDS = 0.2
 _FIRST_PAUSE_SECONDS = 1.0
 _LONGEST_PAUSE_SECONDS = 60.0
 
+MANY = 5000
+"""Products, whose index takes longer to make than anybody is to wait who can be answered by words meanwhile."""
 _FIRST_LOOK_SECONDS = 15.0
 _LONGEST_LOOK_SECONDS = 300.0
 """Between two looks whether meaning can be looked at by now. Each may read and load a model."""
@@ -377,8 +379,9 @@ class Shelf:
         index, encoder = None, self._encoder_of(versions)
         if encoder is not None and self._trouble(versions) is None:
             try:
-                await self._prepare_index(snapshot, encoder)
-                index = self._index
+                if publishing or not await self._takes_long(snapshot, encoder):
+                    await self._prepare_index(snapshot, encoder)
+                    index = self._index
             except IndexUnavailableError:
                 # Finding words is better than finding nothing, and worse than what there is.
                 if self._served is not None:
@@ -393,6 +396,11 @@ class Shelf:
         async with self._database.write() as session:
             published = await publish(session, version, now)
         return now if published else (await self._versions()).changed_at
+
+    async def _takes_long(self, snapshot: Snapshot, encoder: Encoder) -> bool:
+        """Whether words had better be looked at until the index is made, as nothing else is served."""
+        few = self._served is not None or len(snapshot) < MANY
+        return not (few or await self._preparing.has_index(snapshot, encoder.model_id))
 
     async def _prepare_index(self, snapshot: Snapshot, encoder: Encoder) -> None:
         await self._preparing.index(snapshot, encoder.model_id, encoder.dimensions)
