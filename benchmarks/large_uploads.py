@@ -2,7 +2,8 @@
 
 Before: the raw body, written by the event loop itself, as it comes. After: `garaza serve`, by form, as the body, and by
 tus in parts of 64 MiB, from the first byte to the answer of the last part taken. `dd` writes as much to the same disk,
-and flushes it as Garaza does, before and after everything else: the disks of shared machines are never the same twice.
+and flushes it as Garaza does, before and after each of them: disks of shared machines write four times as fast after a
+rest as when they have been busy for some seconds.
 
     python -m benchmarks.large_uploads --bytes 2147483648
 """
@@ -14,6 +15,7 @@ import http.client
 import json
 import math
 import secrets
+import statistics
 import subprocess
 import tempfile
 import time
@@ -59,22 +61,28 @@ def run(*, quick: bool, place: Path) -> Report:
 
 def measure(size: int, place: Path, wanted: Sequence[str] = WAYS) -> Report:
     """With a video of so many bytes, in these ways."""
-    disk = [_dd(size, place)]
+    disk = _Disk(size, place)
     with plain_service("benchmarks.large_uploads:plain_uploads", place, place / "plain.log") as service:
         plain = _cost(service, size, _send_body)
+    plain_share = disk.share(plain)
     sends: dict[str, Send] = {"form": _send_form, "body": _send_body, "tus": _send_tus}
     room = {"GARAZA_ACCOUNTS__GUEST_STORAGE_BYTES": "-1", "GARAZA_UPLOADS__MIN_FREE_BYTES": "0"}
     with garaza_service(place / "data", place / "garaza.log", **room) as service:
         until_idle(service)
         idle = _idle_wait_ms(service)
-        own = {way: _cost(service, size, sends[way]) for way in wanted}
-    disk.append(_dd(size, place))
-    fastest = max(disk)
-    rows = [Row("dd", disk[0], disk[1], "MiB/s", "more"), Row("GET /health, nothing else, p99", idle, idle, "ms")]
+        own: dict[str, _Cost] = {}
+        shares: dict[str, float] = {}
+        for way in wanted:
+            own[way] = _cost(service, size, sends[way])
+            shares[way] = disk.share(own[way])
+    rows = [
+        Row("dd, first and last", disk.rates[0], disk.rates[-1], "MiB/s", "more"),
+        Row("GET /health, nothing else, p99", idle, idle, "ms"),
+    ]
     for way, cost in own.items():
         rows += [
             Row(f"{way}: taken", plain.rate, cost.rate, "MiB/s", "more"),
-            Row(f"{way}: share of dd", plain.rate / fastest, cost.rate / fastest, "", "more"),
+            Row(f"{way}: share of dd", plain_share, shares[way], "", "more"),
             Row(f"{way}: growth of RSS", plain.growth_mib, cost.growth_mib, "MiB"),
             Row(f"{way}: GET /health meanwhile, p99", plain.wait_ms, cost.wait_ms, "ms"),
         ]
@@ -82,7 +90,7 @@ def measure(size: int, place: Path, wanted: Sequence[str] = WAYS) -> Report:
         measured=f"one upload of {size / _MIB:.0f} MiB each way; GET /health every 5 ms",
         rows=rows,
         promises=[
-            Promise(f"at least {_SHARE} of dd", all(cost.rate / fastest >= _SHARE for cost in own.values())),
+            Promise(f"at least {_SHARE} of dd", all(share >= _SHARE for share in shares.values())),
             Promise(f"{_GROWTH_MIB} MiB of memory at most", all(c.growth_mib <= _GROWTH_MIB for c in own.values())),
             Promise(
                 f"/health within {_WAIT_MS} ms, p99, or twice what it takes when nothing is sent",
@@ -90,9 +98,9 @@ def measure(size: int, place: Path, wanted: Sequence[str] = WAYS) -> Report:
             ),
         ],
         notes=[
-            "A share is of the faster of the two runs of dd. Taken: the last byte was handed to the kernel, by tus the "
-            "last part but one was answered, flushed to the disk; the plain service never flushes. The client and its "
-            "requests for /health run on the same cores."
+            "A share is of the mean of dd right before and right after. Taken: the last byte was handed to the kernel, "
+            "by tus the last part but one was answered, flushed to the disk; the plain service never flushes. The "
+            "client and its requests for /health run on the same cores."
         ],
     )
 
@@ -117,6 +125,21 @@ def plain_uploads(folder: Path) -> FastAPI:
     upload.__annotations__["request"] = Request
     app.put("/api/upload")(upload)
     return app
+
+
+class _Disk:
+    """What `dd` makes of it at the moment."""
+
+    def __init__(self, size: int, place: Path) -> None:
+        self._size = size
+        self._place = place
+        self.rates = [_dd(size, place)]
+        """MiB a second."""
+
+    def share(self, cost: _Cost) -> float:
+        """Of `dd` before and after what was done since this was last asked."""
+        self.rates.append(_dd(self._size, self._place))
+        return cost.rate / statistics.mean(self.rates[-2:])
 
 
 def _dd(size: int, place: Path) -> float:
