@@ -126,9 +126,10 @@ def data_errors_told(folder: Path) -> Iterator[None]:
 def configure_logging(settings: LoggingSettings | None = None) -> None:
     """One line for each thing worth knowing, on standard error."""
     from garaza.kit.logs import HumanFormatter, JsonFormatter  # noqa: PLC0415 - `garaza --help` must not wait for it
+    from garaza.kit.patient_log import handler_for  # noqa: PLC0415 - nor for this
 
     as_json = settings is not None and settings.format == "json"
-    handler = logging.StreamHandler(sys.stderr)
+    handler = handler_for(sys.stderr)
     handler.setFormatter(JsonFormatter() if as_json else HumanFormatter())
     logging.basicConfig(handlers=[handler], level=logging.INFO if settings is None else settings.level)
     for noisy in ("alembic", "aiosqlite", "filelock", "uvicorn.error"):
