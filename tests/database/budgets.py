@@ -24,9 +24,10 @@ OF_A_JOB = Budget(reads=3)
 BUDGETS = {
     # Operations
     **dict.fromkeys(["GET /", "HEAD /", "GET /page/{name}", "HEAD /page/{name}"], NOTHING),
-    **dict.fromkeys(["GET /health", "GET /docs", "HEAD /docs", "GET /openapi.json", "HEAD /openapi.json"], NOTHING),
+    **dict.fromkeys(["GET /health", "HEAD /health"], NOTHING),
+    **dict.fromkeys(["GET /docs", "HEAD /docs", "GET /openapi.json", "HEAD /openapi.json"], NOTHING),
     "GET /.well-known/garaza-webhook-keys": NOTHING,
-    "GET /ready": Budget(reads=1),
+    **dict.fromkeys(["GET /ready", "HEAD /ready"], Budget(reads=1)),
     # Lengths and age of the queue, events since the last time, and those that came late; imports under way, and the
     # latest ones.
     "GET /metrics": Budget(reads=6),
@@ -116,7 +117,9 @@ BUDGETS = {
         [f"GET /api/furniture/{name}" for name in ("suggest", "stats", "filters", "health")], Budget(reads=1)
     ),
     "GET /api/furniture/pictures/{asin}.svg": ONE_ROW,
+    "HEAD /api/furniture/pictures/{asin}.svg": ONE_ROW,
     "GET /api/furniture/pictures/{asin}/{place}": ONE_ROW,
+    "HEAD /api/furniture/pictures/{asin}/{place}": ONE_ROW,
     # Operators
     # And how many there are, where they are too many to be counted along with a page.
     "GET /api/admin/jobs": Budget(reads=3),

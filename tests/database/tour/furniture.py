@@ -107,9 +107,11 @@ async def _shop(service: Service, people: list[Person], found: Found) -> None:
         path = {"asin": one.asin}
         await service.call(f"GET {prefix}/product/{{asin}}", who, path=path)
         assert (await service.call(f"GET {prefix}/similar/{{asin}}", who, path=path, params={"limit": 100})).json()
-        await service.call(f"GET {prefix}/pictures/{{asin}}.svg", who, path=path)
-        # It has none.
-        await service.call(f"GET {prefix}/pictures/{{asin}}/{{place}}", who, path={**path, "place": 0}, status=404)
+        for method in ("GET", "HEAD"):
+            await service.call(f"{method} {prefix}/pictures/{{asin}}.svg", who, path=path)
+            # It has none.
+            other = {**path, "place": 0}
+            await service.call(f"{method} {prefix}/pictures/{{asin}}/{{place}}", who, path=other, status=404)
 
 
 async def _imports(service: Service) -> None:

@@ -11,7 +11,7 @@ async def tour(service: Service, admin: Person) -> None:
         await service.call(f"GET {route}")
     # Again: what has happened to jobs since.
     await service.call("GET /metrics")
-    for route in ("GET /", "HEAD /", "HEAD /docs", "HEAD /openapi.json"):
+    for route in ("GET /", *(f"HEAD {path}" for path in ("/", "/docs", "/openapi.json", "/health", "/ready"))):
         await service.call(route)
     await service.call("GET /api/admin/disk-usage", admin)
     await service.call("GET /api/admin/memory", admin)
