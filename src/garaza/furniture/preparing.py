@@ -72,28 +72,27 @@ class Preparing:
         """
         await asyncio.to_thread(_say_published, self._folder / str(version), at)
 
-    async def has_index(self, snapshot: Snapshot, model_id: str) -> bool:
-        """Whether nothing would have to be done for that.
+    async def index(self, snapshot: Snapshot, model_id: str, dimensions: int, *, make: bool = True) -> bool:
+        """Have the index keep its vectors, if it doesn't already.
+
+        Args:
+            make: otherwise it is only looked whether it does.
+
+        Returns:
+            Whether it does now.
 
         Raises:
             IndexUnavailableError: it can't be reached.
         """
         if self._index is None:
             return True
-        contents = await asyncio.to_thread(snapshot.contents)
-        return await self._index.has(snapshot.version, model_id, snapshot.ids.tolist(), contents)
-
-    async def index(self, snapshot: Snapshot, model_id: str, dimensions: int) -> None:
-        """Have the index keep its vectors, if it doesn't already.
-
-        Raises:
-            IndexUnavailableError: it can't be reached.
-        """
-        if self._index is None or await self.has_index(snapshot, model_id):
-            return
-        points = self._points(snapshot, model_id)
         ids, contents = snapshot.ids.tolist(), await asyncio.to_thread(snapshot.contents)
-        await self._index.prepare(snapshot.version, model_id, dimensions, ids, points, contents)
+        if await self._index.has(snapshot.version, model_id, ids, contents):
+            return True
+        if make:
+            points = self._points(snapshot, model_id)
+            await self._index.prepare(snapshot.version, model_id, dimensions, ids, points, contents)
+        return make
 
     async def _points(self, snapshot: Snapshot, model_id: str) -> AsyncIterator[Sequence[Point]]:
         for start in range(0, len(snapshot), _AT_ONCE):

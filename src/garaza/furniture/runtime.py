@@ -379,8 +379,9 @@ class Shelf:
         index, encoder = None, self._encoder_of(versions)
         if encoder is not None and self._trouble(versions) is None:
             try:
-                if publishing or not await self._takes_long(snapshot, encoder):
-                    await self._prepare_index(snapshot, encoder)
+                # Words had better be looked at than nothing, where an index of many would have to be waited for.
+                make = publishing or self._served is not None or len(snapshot) < MANY
+                if await self._prepare_index(snapshot, encoder, make=make):
                     index = self._index
             except IndexUnavailableError:
                 # Finding words is better than finding nothing, and worse than what there is.
@@ -397,13 +398,8 @@ class Shelf:
             published = await publish(session, version, now)
         return now if published else (await self._versions()).changed_at
 
-    async def _takes_long(self, snapshot: Snapshot, encoder: Encoder) -> bool:
-        """Whether words had better be looked at until the index is made, as nothing else is served."""
-        few = self._served is not None or len(snapshot) < MANY
-        return not (few or await self._preparing.has_index(snapshot, encoder.model_id))
-
-    async def _prepare_index(self, snapshot: Snapshot, encoder: Encoder) -> None:
-        await self._preparing.index(snapshot, encoder.model_id, encoder.dimensions)
+    async def _prepare_index(self, snapshot: Snapshot, encoder: Encoder, *, make: bool = True) -> bool:
+        return await self._preparing.index(snapshot, encoder.model_id, encoder.dimensions, make=make)
 
     async def _serve(self, served: _Served) -> None:
         if served.index is not None:

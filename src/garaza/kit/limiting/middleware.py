@@ -11,7 +11,7 @@ from starlette.status import WS_1013_TRY_AGAIN_LATER
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from garaza.kit.asgi import HeaderLines, adding_headers
-from garaza.kit.client_address import network_of
+from garaza.kit.client_address import digest_of
 from garaza.kit.limiting.rates import Limit, Rates, Verdict
 
 _NOT_MODIFIED = 304
@@ -48,7 +48,7 @@ Refuse = Callable[[Policy, Verdict], ASGIApp]
 
 def by_address(policy: Policy) -> Choose:
     """One policy for all, by the address that a request comes from; of IPv6 by the /64 that it is in."""
-    return lambda scope: (policy, network_of(scope["client"][0] if scope.get("client") else "unknown"))
+    return lambda scope: (policy, digest_of(scope))
 
 
 def refused_plainly(policy: Policy, verdict: Verdict) -> ASGIApp:
