@@ -406,6 +406,9 @@ class Shelf:
             await self._warm(served.encoder)
             await served.index.serve(served.snapshot.version)
         before, self._served = self._served, served
+        if served.index is not None:
+            # What was in the way isn't, from the moment in which meaning is looked at.
+            self._error = None
         if before is None or before.edition != served.edition:
             logger.info("version %d of the catalogue is served: %d products", self.version, len(served.snapshot))
             await self._preparing.forget_others({self.version})
