@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, BinaryIO
 from python_multipart.exceptions import FormParserError
 from python_multipart.multipart import MultipartParser, parse_options_header
 
-from garaza.kit.receiving import WRITE_BYTES, DiskFullError, TooLargeError, in_thread, new_file, write_all
+from garaza.kit.receiving import WRITE_BYTES, DiskFullError, TooLargeError, new_file, write_all
+from garaza.kit.waiting import in_thread
 
 if TYPE_CHECKING:
     from python_multipart.multipart import MultipartCallbacks

@@ -8,12 +8,12 @@ import os
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import BinaryIO, Protocol, TypeVar
+from typing import BinaryIO, Protocol
+
+from garaza.kit.waiting import in_thread
 
 WRITE_BYTES = 1 << 20
 """Gathered before a thread is asked to write: fewer hops between threads, at a megabyte each upload."""
-
-T = TypeVar("T")
 
 
 class TooLargeError(Exception):
@@ -28,19 +28,6 @@ class Digest(Protocol):
     """Of `hashlib`."""
 
     def update(self, data: bytes | bytearray, /) -> None: ...
-
-
-async def in_thread(work: Callable[..., T], *arguments: object) -> T:
-    """`asyncio.to_thread`, but whoever is cancelled meanwhile leaves only when the thread is done.
-
-    What is done with a file in a thread must have ended before the file is closed, or given to somebody else.
-    """
-    running = asyncio.ensure_future(asyncio.to_thread(work, *arguments))
-    try:
-        return await asyncio.shield(running)
-    except asyncio.CancelledError:
-        await asyncio.wait([running])
-        raise
 
 
 def sync(file: BinaryIO) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Coroutine, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from typing import Any, TypeVar
 
 T = TypeVar("T")
@@ -80,3 +80,11 @@ async def unbroken(thing: Coroutine[Any, Any, T]) -> T:
             # Looked at, so that nobody complains of it.
             task.exception()
         raise
+
+
+async def in_thread(work: Callable[..., T], *arguments: object) -> T:
+    """`asyncio.to_thread`, but whoever is cancelled meanwhile ends only when the thread is done.
+
+    What is done with a file in a thread must have ended before the file is closed, or given to somebody else.
+    """
+    return await unbroken(asyncio.to_thread(work, *arguments))

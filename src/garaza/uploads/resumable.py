@@ -21,9 +21,10 @@ from garaza.kit.database import Database, WriteSession
 from garaza.kit.ids import is_id, new_id
 from garaza.kit.multipart import clean_name
 from garaza.kit.partial_files import PartialFile, PartialFileBusyError, PartialFiles
-from garaza.kit.receiving import DiskFullError, TooLargeError, append_body, in_thread
+from garaza.kit.receiving import DiskFullError, TooLargeError, append_body
 from garaza.kit.storage import DataDirectory
 from garaza.kit.tus import CHECKSUM_MISMATCH, Checksum
+from garaza.kit.waiting import in_thread
 from garaza.reconstruction.failures import ReconstructionFailure, failure_from_reason
 from garaza.settings import UploadSettings
 from garaza.uploads.intake import Intake, Video

@@ -31,8 +31,7 @@ from garaza.furniture.repository import kept_vector
 from garaza.furniture.stored import from_row
 from garaza.kit.clock import Clock
 from garaza.kit.database import Database, DatabaseUnavailableError, WriteSession, trouble_of
-from garaza.kit.receiving import in_thread
-from garaza.kit.waiting import first_of
+from garaza.kit.waiting import first_of, in_thread
 
 logger = logging.getLogger(__name__)
 
