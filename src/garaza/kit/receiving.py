@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import asyncio
 import errno
 import os
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import ExitStack, asynccontextmanager
 from pathlib import Path
 from typing import BinaryIO, Protocol
 
@@ -48,16 +47,23 @@ async def new_file(path: Path) -> AsyncIterator[BinaryIO]:
     Raises:
         DiskFullError
     """
+    stack = ExitStack()
     try:
-        with await asyncio.to_thread(path.open, "xb", 0) as file:
-            yield file
-            await in_thread(sync, file)
+        file = await in_thread(lambda: stack.enter_context(path.open("xb", 0)))
+        yield file
+        await in_thread(sync, file)
+        await in_thread(stack.close)
     except BaseException as error:
-        # Not in a thread: the request may be cancelled already, and then nothing may be awaited.
-        path.unlink(missing_ok=True)  # noqa: ASYNC240
+        # Of gigabytes that takes half a second, which nobody else is to wait for.
+        await in_thread(_drop, stack, path)
         if is_disk_full(error):
             raise DiskFullError from error
         raise
+
+
+def _drop(opened: ExitStack, path: Path) -> None:
+    opened.close()
+    path.unlink(missing_ok=True)
 
 
 async def append_body(

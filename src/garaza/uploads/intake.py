@@ -18,6 +18,7 @@ from garaza.kit.clock import Clock
 from garaza.kit.database import Database, ReadSession, WriteSession
 from garaza.kit.ids import new_id
 from garaza.kit.storage import DataDirectory
+from garaza.kit.waiting import in_thread
 from garaza.settings import Settings
 from garaza.uploads.probe import Prober
 from garaza.uploads.repository import UploadRepository
@@ -81,7 +82,7 @@ class Intake:
             return wishes
         return replace(wishes, webhook_url=self._webhooks.checked(wishes.webhook_url))
 
-    def refuse_size(self, size: int | None, overhead: int = 0) -> None:
+    async def refuse_size(self, size: int | None, overhead: int = 0) -> None:
         """Of a file, or of a body that has so much around it.
 
         Raises:
@@ -89,7 +90,7 @@ class Intake:
         """
         if size is not None and size > self._settings.uploads.max_bytes + overhead:
             raise self.too_large()
-        if not self.has_room(size or 0):
+        if not await in_thread(self.has_room, size or 0):
             raise disk_full()
 
     async def reach(self) -> None:

@@ -106,7 +106,7 @@ class ResumableUploads:
         """
         wishes = Metadata.read(told).wishes(upload_key)
         self._intake.admit(sender, wishes)
-        self._intake.refuse_size(length)
+        await self._intake.refuse_size(length)
         await self._intake.reach()
         # The file first: a row without one would be an upload that can't go on, a file without a row is swept.
         upload_id = new_id()
@@ -161,7 +161,7 @@ class ResumableUploads:
                 return Progress(upload, upload.length, await self._outcome(upload, sender))
             async with self._opened(upload, sender.account) as file:
                 here = await in_thread(file.recover)
-                self._refuse(part, upload, here)
+                await self._refuse(part, upload, here)
                 await self._prolong(upload)
                 here += await self._add(file, here, upload, part, turn)
                 if here < upload.length:
@@ -273,7 +273,7 @@ class ResumableUploads:
         try:
             yield file
         finally:
-            stack.close()
+            await in_thread(stack.close)
 
     async def _open(self, stack: ExitStack, upload_id: str) -> PartialFile:
         # Another process may only be looking how much is here.
@@ -283,12 +283,12 @@ class ResumableUploads:
             await asyncio.sleep(_BETWEEN_TRIES_SECONDS)
         return await in_thread(stack.enter_context, self._files.open(upload_id))
 
-    def _refuse(self, part: Part, upload: Upload, here: int) -> None:
+    async def _refuse(self, part: Part, upload: Upload, here: int) -> None:
         if part.offset != here:
             raise _wrong_offset(here)
         if part.content_length is not None and part.content_length > upload.length - here:
             raise _beyond_length()
-        if not self._intake.has_room(part.content_length or 0):
+        if not await in_thread(self._intake.has_room, part.content_length or 0):
             raise disk_full()
 
     async def _prolong(self, upload: Upload) -> None:

@@ -77,7 +77,7 @@ class UploadService:
         self, receive: Receive, content_length: int | None, overhead: int, sender: Sender, wishes: Wishes
     ) -> Job:
         wishes = self._intake.admit(sender, wishes)
-        self._intake.refuse_size(content_length, overhead)
+        await self._intake.refuse_size(content_length, overhead)
         await self._intake.reach()
         async with self._database.write() as session:
             if (earlier := await self._intake.earlier(session, sender, wishes)) is not None:

@@ -17,6 +17,7 @@ from garaza.kit.database import Database, WriteSession
 from garaza.kit.multipart import FORM_OVERHEAD_BYTES, MultipartError, clean_name, receive_file
 from garaza.kit.receiving import DiskFullError, TooLargeError, append_body, new_file
 from garaza.kit.storage import DataDirectory
+from garaza.kit.waiting import in_thread
 from garaza.uploads.intake import Intake
 
 _FORM = "multipart/form-data"
@@ -63,7 +64,7 @@ class CatalogueUploads:
             GarazaError: 400, 408, 409, 413, 415, 507; nothing is left behind.
         """
         is_form = body.media_type.lower().startswith(_FORM)
-        self._refuse_size(body.length, FORM_OVERHEAD_BYTES if is_form else 0)
+        await self._refuse_size(body.length, FORM_OVERHEAD_BYTES if is_form else 0)
         path = self._data.new_incoming()
         receive = self._receive_form if is_form else self._receive_plain
         try:
@@ -93,10 +94,10 @@ class CatalogueUploads:
             await append_body(self._intake.patiently(body.parts), file, self._max_bytes, self._intake.has_room)
         return clean_name(body.name)
 
-    def _refuse_size(self, length: int | None, overhead: int) -> None:
+    async def _refuse_size(self, length: int | None, overhead: int) -> None:
         if length is not None and length > self._max_bytes + overhead:
             raise self._too_large()
-        if not self._intake.has_room(length or 0):
+        if not await in_thread(self._intake.has_room, length or 0):
             raise disk_full()
 
     def _too_large(self) -> GarazaError:
