@@ -6,7 +6,8 @@ import asyncio
 import json
 import logging
 import shutil
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -39,6 +40,7 @@ from garaza.settings import (
 from garaza.wiring import make_parts
 from tests.database.recorder import Recorder
 from tests.database.seed import NOW, PASSWORD
+from tests.disk_touches import DiskTouches
 from tests.limits import GENEROUS
 
 logging.getLogger("httpx2").setLevel(logging.WARNING)
@@ -61,6 +63,8 @@ class Call:
     who: str
     parameters: Mapping[str, Any]
     statements: tuple[str, ...]
+    touches: tuple[str, ...]
+    """Of the disk, by the event loop's own thread."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,13 +148,10 @@ class Service:
         method, template = route.split(" ")
         place = template.replace(":path}", "}").format(**{name: quote(str(v)) for name, v in (path or {}).items()})
         headers = {**({"Authorization": f"Bearer {who.token}"} if who else {}), **options.pop("headers", {})}
-        self.recorder.who = who.name if who else "guest"
-        before = len(self.recorder.statements)
-        answer = await self.client.request(method, place, headers=headers, **options)
+        with self._noted(route, who, options.get("params") or {}):
+            answer = await self.client.request(method, place, headers=headers, **options)
         well = answer.is_success if status is None else answer.status_code == status
         assert well, (route, answer.status_code, answer.text)
-        parameters = options.get("params") or {}
-        self.calls.append(Call(route, self.recorder.who, parameters, tuple(self.recorder.statements[before:])))
         return answer
 
     async def sign_in(self, user_id: int, name: str) -> Person:
@@ -221,11 +222,18 @@ class Service:
             "subprotocols": [],
             "state": {},
         }
+        with self._noted(route, who, {}):
+            await self.app(scope, receive, send)
+        return sent
+
+    @contextmanager
+    def _noted(self, route: str, who: Person | None, parameters: Mapping[str, Any]) -> Iterator[None]:
         self.recorder.who = who.name if who else "guest"
         before = len(self.recorder.statements)
-        await self.app(scope, receive, send)
-        self.calls.append(Call(route, self.recorder.who, {}, tuple(self.recorder.statements[before:])))
-        return sent
+        with DiskTouches() as touches:
+            yield
+        statements = tuple(self.recorder.statements[before:])
+        self.calls.append(Call(route, self.recorder.who, parameters, statements, tuple(touches.seen)))
 
     # Scans without their work ------------------------------------------------------------------------------------
 

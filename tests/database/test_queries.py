@@ -157,6 +157,11 @@ def test_a_page_costs_the_same_however_long_it_is(tour: Tour) -> None:
     assert {key: found for key, found in counts.items() if found[long] > found[short] + 1} == {}
 
 
+def test_no_call_has_everybody_wait_for_the_disk(tour: Tour) -> None:
+    """Here because the tour is: files are opened, and processes started, by other threads than the event loop's."""
+    assert {f"{call.route}: {touch}" for call in tour.calls for touch in call.touches} == set()
+
+
 def _spent(call: Call) -> Budget:
     tells = [one for one in call.statements if one.startswith("SELECT pg_notify")]
     reads = [one for one in call.statements if one.startswith(("SELECT", "WITH")) and one not in tells]

@@ -8,8 +8,15 @@ import os
 import signal
 import subprocess
 import sys
+import threading
+from pathlib import Path
 
-from garaza.kit.child_process import child_for
+import pytest
+
+from garaza.kit import child_process
+from garaza.kit.child_process import child_for, end_child, start_child
+from garaza.kit.waiting import ended
+from tests.disk_touches import DiskTouches
 
 # Matching this holds the interpreter's lock for longer than anybody lives.
 _CHILD = """
@@ -57,3 +64,70 @@ def test_who_leaves_before_a_child_is_done_leaves_none_behind() -> None:
         return process.returncode
 
     assert asyncio.run(leave()) == -signal.SIGKILL
+
+
+_DEAF = "signal.signal(signal.SIGTERM, signal.SIG_IGN)"
+_ECHO = "import sys; sys.stderr.write('said'); print(sys.stdin.readline().upper(), end='')"
+
+
+def test_what_it_says_is_there_when_it_has_ended() -> None:
+    async def run() -> tuple[int, bytes, bytes]:
+        async with child_for([sys.executable, "-c", _ECHO], output_here=True, errors_here=True) as child:
+            await child.tell(b"told\n")
+            code = await child.wait()
+            # Too late, and nobody's fault.
+            await child.tell(b"again\n")
+            child.terminate()
+            child.kill()
+        return code, child.output, child.errors
+
+    assert asyncio.run(run()) == (0, b"TOLD\n", b"said")
+
+
+def test_the_loop_starts_none_itself() -> None:
+    async def run() -> list[str]:
+        with DiskTouches() as touches:
+            async with child_for([sys.executable, "-c", ""]) as child:
+                assert await child.wait() == 0
+        return touches.seen
+
+    assert asyncio.run(run()) == []
+
+
+@pytest.mark.parametrize(("first", "code"), [("", signal.SIGTERM), (_DEAF, signal.SIGKILL)])
+def test_one_that_doesnt_end_when_it_is_told_to_is_killed(tmp_path: Path, first: str, code: int) -> None:
+    program = f"import pathlib, signal, sys; {first}\npathlib.Path(sys.argv[1]).touch(); sys.stdin.read()"
+    ready = tmp_path / "ready"
+
+    async def run() -> int | None:
+        child = await start_child([sys.executable, "-c", program, str(ready)])
+        while not ready.exists():  # noqa: ASYNC110 - another process's
+            await asyncio.sleep(0.01)
+        await end_child(child, 1)
+        return child.returncode
+
+    assert asyncio.run(run()) == -code
+
+
+def test_who_is_told_to_end_while_one_starts_leaves_none_behind(monkeypatch: pytest.MonkeyPatch) -> None:
+    may_start, started = threading.Event(), []
+    start = child_process._start
+
+    def slowly(*arguments: object) -> subprocess.Popen[bytes]:
+        may_start.wait()
+        started.append(start(*arguments))
+        return started[0]
+
+    monkeypatch.setattr(child_process, "_start", slowly)
+
+    async def run() -> None:
+        starting = asyncio.create_task(start_child([sys.executable, "-c", "import sys; sys.stdin.read()"]))
+        await asyncio.sleep(0)
+        ending = asyncio.create_task(ended(starting))
+        await asyncio.sleep(0)
+        may_start.set()
+        await ending
+        assert starting.cancelled()
+
+    asyncio.run(run())
+    assert started[0].wait(60) == -signal.SIGKILL

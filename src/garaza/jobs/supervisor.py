@@ -7,7 +7,7 @@ import logging
 import time
 
 from garaza.jobs.service import JobService
-from garaza.kit.child_process import end_child, pid_of, start_child
+from garaza.kit.child_process import Child, end_child, pid_of, start_child
 from garaza.kit.database import Database
 from garaza.kit.ids import new_id
 from garaza.kit.waiting import ended
@@ -36,7 +36,7 @@ class Supervisor:
         self._database = database
         self._jobs = jobs
         self._command = command
-        self._process: asyncio.subprocess.Process | None = None
+        self._process: Child | None = None
         self._task: asyncio.Task[None] | None = None
 
     @property

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import json
 import logging
 import math
@@ -11,6 +10,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from garaza.kit.child_process import child_for
 from garaza.reconstruction.failures import NotAVideo, failure_from_reason
 from garaza.settings import UploadSettings
 
@@ -32,30 +32,16 @@ class Prober:
                 more memory than a decoder may is none either.
         """
         limits = [str(self._settings.probe_memory_bytes), str(math.ceil(self._settings.probe_seconds))]
-        async with self._turns:
-            process = await asyncio.create_subprocess_exec(
-                sys.executable,
-                "-m",
-                "garaza.uploads.probe_process",
-                str(path),
-                *limits,
-                stdin=asyncio.subprocess.DEVNULL,
-                stdout=asyncio.subprocess.PIPE,
-                stderr=asyncio.subprocess.PIPE,
-            )
+        command = [sys.executable, "-m", "garaza.uploads.probe_process", str(path), *limits]
+        async with self._turns, child_for(command, output_here=True, errors_here=True) as process:
             try:
-                output, errors = await asyncio.wait_for(process.communicate(), self._settings.probe_seconds)
+                code = await asyncio.wait_for(process.wait(), self._settings.probe_seconds)
             except TimeoutError:
                 raise NotAVideo(cause="took too long") from None
-            finally:
-                if process.returncode is None:
-                    with contextlib.suppress(ProcessLookupError):
-                        process.kill()
-                    await process.wait()
-        if process.returncode != 0:
-            logger.warning("the probe ended with %s: %s", process.returncode, errors[-2000:].decode(errors="replace"))
+        if code != 0:
+            logger.warning("the probe ended with %s: %s", code, process.errors[-2000:].decode(errors="replace"))
             raise NotAVideo(cause="the decoder gave up")
-        answer: dict[str, Any] = json.loads(output)
+        answer: dict[str, Any] = json.loads(process.output)
         if "failure" in answer:
             raise failure_from_reason(answer["failure"]["reason"], answer["failure"]["details"])
         source: dict[str, Any] = answer["source"]

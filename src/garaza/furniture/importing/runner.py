@@ -10,7 +10,7 @@ import filelock
 
 from garaza.furniture.importing.files import ImportFiles
 from garaza.furniture.importing.service import ImportService
-from garaza.kit.child_process import end_child, pid_of, start_child
+from garaza.kit.child_process import Child, end_child, pid_of, start_child
 from garaza.kit.waiting import ended, first_of, unbroken
 
 logger = logging.getLogger(__name__)
@@ -35,7 +35,7 @@ class ImportRunner:
         self._files = files
         self._command = command
         self._soon = asyncio.Event()
-        self._process: asyncio.subprocess.Process | None = None
+        self._process: Child | None = None
         self._task: asyncio.Task[None] | None = None
         self._deaths: tuple[str, int] = ("", 0)
 

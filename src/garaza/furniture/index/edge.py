@@ -22,7 +22,7 @@ from garaza.furniture.index.port import IndexUnavailableError, LocalIndex, Neare
 from garaza.furniture.index.readers import Reader, ReaderApart, ReaderHere
 from garaza.furniture.index.shard import Draft, build, ready_of
 from garaza.furniture.index.stored_vectors import Ids, ids_of
-from garaza.kit.child_process import child_for
+from garaza.kit.child_process import Child, child_for
 from garaza.kit.ids import new_id
 
 SMALL = 2000
@@ -58,7 +58,7 @@ class EdgeIndex:
         self._searching = ThreadPoolExecutor(1, "index")
         self._drafting = ThreadPoolExecutor(1, "index-draft")
         self._preparing = asyncio.Lock()
-        self._process: asyncio.subprocess.Process | None = None
+        self._process: Child | None = None
         self._closed = False
 
     @property
@@ -137,13 +137,10 @@ class EdgeIndex:
         command = (sys.executable, "-m", "garaza.furniture.index.build", str(draft.folder))
         async with child_for(command, errors_here=True) as process:
             self._process = process
-            assert process.stderr is not None
-            # Not `communicate`, which would end its input at once.
-            errors = await process.stderr.read()
-            await process.wait()
-        if process.returncode:
-            last = (errors.decode(errors="replace").strip().splitlines() or [""])[-1]
-            raise IndexUnavailableError(f"making the index ended with {process.returncode}: {last}")
+            code = await process.wait()
+        if code:
+            last = (process.errors.decode(errors="replace").strip().splitlines() or [""])[-1]
+            raise IndexUnavailableError(f"making the index ended with {code}: {last}")
 
     def _has(self, version: int, model_id: str, ids: Collection[int], contents: str) -> bool:
         self._own()

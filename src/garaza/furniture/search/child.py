@@ -10,7 +10,6 @@ import json
 import os
 import sys
 from collections.abc import Iterator
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -50,10 +49,7 @@ async def build_apart(url: str, folder: Path, version: int) -> None:
     """
     command = [sys.executable, "-m", __spec__.name]
     async with child_for(command) as process:
-        assert process.stdin is not None
-        with suppress(ConnectionError):
-            process.stdin.write(json.dumps({"url": url, "folder": str(folder), "version": version}).encode() + b"\n")
-            await process.stdin.drain()
+        await process.tell(json.dumps({"url": url, "folder": str(folder), "version": version}).encode() + b"\n")
         code = await process.wait()
     if code:
         msg = f"the process that makes version {version} ready to be searched ended with {code}"
