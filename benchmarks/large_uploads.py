@@ -5,6 +5,11 @@ tus in parts of 64 MiB, from the first byte to the answer of the last part taken
 and flushes it as Garaza does, before and after each of them: disks of shared machines write four times as fast after a
 rest as when they have been busy for some seconds.
 
+Beside each a second service is asked for /health that takes nothing: what that one waits, too, is the machine's. A
+virtual one that gives free memory back to its host stands still for tens of milliseconds, again and again, for seconds
+after gigabytes were freed. So nothing that was written here is removed before the end, which takes nine times as much
+room as one upload.
+
     python -m benchmarks.large_uploads --bytes 2147483648
 """
 
@@ -37,7 +42,6 @@ _PART = 64 * _MIB
 _GROWTH_MIB = 64
 _SHARE = 0.45
 _WAIT_MS = 20
-_IDLE_SECONDS = 3
 WAYS = ("form", "body", "tus")
 _BOUNDARY = "a-boundary-that-is-not-in-the-file"
 
@@ -52,6 +56,8 @@ class _Cost:
     growth_mib: float
     wait_ms: float
     """What 99 of 100 requests for /health did not exceed."""
+    wait_beside_ms: float
+    """The same of the service that takes nothing, in the same seconds."""
 
 
 def run(*, quick: bool, place: Path) -> Report:
@@ -62,29 +68,27 @@ def run(*, quick: bool, place: Path) -> Report:
 def measure(size: int, place: Path, wanted: Sequence[str] = WAYS) -> Report:
     """With a video of so many bytes, in these ways."""
     disk = _Disk(size, place)
-    with plain_service("benchmarks.large_uploads:plain_uploads", place, place / "plain.log") as service:
-        plain = _cost(service, size, _send_body)
-    plain_share = disk.share(plain)
     sends: dict[str, Send] = {"form": _send_form, "body": _send_body, "tus": _send_tus}
     room = {"GARAZA_ACCOUNTS__GUEST_STORAGE_BYTES": "-1", "GARAZA_UPLOADS__MIN_FREE_BYTES": "0"}
-    with garaza_service(place / "data", place / "garaza.log", **room) as service:
-        until_idle(service)
-        idle = _idle_wait_ms(service)
-        own: dict[str, _Cost] = {}
-        shares: dict[str, float] = {}
-        for way in wanted:
-            own[way] = _cost(service, size, sends[way])
-            shares[way] = disk.share(own[way])
-    rows = [
-        Row("dd, first and last", disk.rates[0], disk.rates[-1], "MiB/s", "more"),
-        Row("GET /health, nothing else, p99", idle, idle, "ms"),
-    ]
+    own: dict[str, _Cost] = {}
+    shares: dict[str, float] = {}
+    with garaza_service(place / "beside", place / "beside.log") as beside:
+        with plain_service("benchmarks.large_uploads:plain_uploads", place, place / "plain.log") as service:
+            plain = _cost(service, beside, size, _send_body)
+        plain_share = disk.share(plain)
+        with garaza_service(place / "data", place / "garaza.log", **room) as service:
+            until_idle(service)
+            for way in wanted:
+                own[way] = _cost(service, beside, size, sends[way])
+                shares[way] = disk.share(own[way])
+    rows = [Row("dd, first and last", disk.rates[0], disk.rates[-1], "MiB/s", "more")]
     for way, cost in own.items():
         rows += [
             Row(f"{way}: taken", plain.rate, cost.rate, "MiB/s", "more"),
             Row(f"{way}: share of dd", plain_share, shares[way], "", "more"),
             Row(f"{way}: growth of RSS", plain.growth_mib, cost.growth_mib, "MiB"),
             Row(f"{way}: GET /health meanwhile, p99", plain.wait_ms, cost.wait_ms, "ms"),
+            Row(f"{way}: of a service that takes nothing", plain.wait_beside_ms, cost.wait_beside_ms, "ms"),
         ]
     return Report(
         measured=f"one upload of {size / _MIB:.0f} MiB each way; GET /health every 5 ms",
@@ -93,8 +97,8 @@ def measure(size: int, place: Path, wanted: Sequence[str] = WAYS) -> Report:
             Promise(f"at least {_SHARE} of dd", all(share >= _SHARE for share in shares.values())),
             Promise(f"{_GROWTH_MIB} MiB of memory at most", all(c.growth_mib <= _GROWTH_MIB for c in own.values())),
             Promise(
-                f"/health within {_WAIT_MS} ms, p99, or twice what it takes when nothing is sent",
-                all(cost.wait_ms <= max(_WAIT_MS, 2 * idle) for cost in own.values()),
+                f"/health within {_WAIT_MS} ms, p99, or twice what a service waits that takes nothing",
+                all(cost.wait_ms <= max(_WAIT_MS, 2 * cost.wait_beside_ms) for cost in own.values()),
             ),
         ],
         notes=[
@@ -133,40 +137,35 @@ class _Disk:
     def __init__(self, size: int, place: Path) -> None:
         self._size = size
         self._place = place
-        self.rates = [_dd(size, place)]
+        self.rates: list[float] = []
         """MiB a second."""
+        self._write()
 
     def share(self, cost: _Cost) -> float:
         """Of `dd` before and after what was done since this was last asked."""
-        self.rates.append(_dd(self._size, self._place))
+        self._write()
         return cost.rate / statistics.mean(self.rates[-2:])
 
+    def _write(self) -> None:
+        self.rates.append(_dd(self._size, self._place / f"dd-{len(self.rates)}"))
 
-def _dd(size: int, place: Path) -> float:
-    target = place / "dd"
+
+def _dd(size: int, target: Path) -> float:
     command = ["dd", "if=/dev/zero", f"of={target}", "bs=1M", f"count={size // _MIB}", "conv=fsync", "status=none"]
     began = time.perf_counter()
     subprocess.run(command, check=True)
-    seconds = time.perf_counter() - began
-    target.unlink()
-    return size / _MIB / seconds
+    return size / _MIB / (time.perf_counter() - began)
 
 
-def _cost(service: Process, size: int, send: Send) -> _Cost:
+def _cost(service: Process, beside: Process, size: int, send: Send) -> _Cost:
     # The first upload loads code and fills caches of the allocator; that is no cost of the upload.
     send(service, _MIB)
-    with PeakMemory(service) as memory, Prober(service) as prober:
+    with PeakMemory(service) as memory, Prober(service) as prober, Prober(beside) as other:
         began = time.perf_counter()
         taken = send(service, size)
     growth = max(1, math.ceil(memory.growth_bytes / _MIB))
-    return _Cost(size / _MIB / (taken - began), growth, 1000 * percentile(prober.waits, 99))
-
-
-def _idle_wait_ms(service: Process) -> float:
-    """What the rest of the machine alone costs."""
-    with Prober(service) as prober:
-        time.sleep(_IDLE_SECONDS)
-    return 1000 * percentile(prober.waits, 99)
+    waits = (1000 * percentile(one.waits, 99) for one in (prober, other))
+    return _Cost(size / _MIB / (taken - began), growth, *waits)
 
 
 def _video(size: int) -> Iterator[bytes | memoryview]:
