@@ -27,7 +27,7 @@ from garaza.furniture.embedding.models import bundled
 from garaza.furniture.embedding.onnx import OnnxEncoder
 from garaza.furniture.embedding.port import Vectors
 from garaza.furniture.index.edge import EdgeIndex
-from garaza.furniture.index.port import Point
+from garaza.furniture.index.port import IndexSpec, Point
 from garaza.furniture.search.asked import Asked
 from garaza.furniture.search.engine import search
 from garaza.furniture.search.snapshot import Snapshot
@@ -70,7 +70,8 @@ async def _run(count: int, rounds: int, place: Path) -> Report:
     taken = psutil.Process().memory_info().rss - before
     began = time.perf_counter()
     ids = snapshot.ids.tolist()
-    await index.prepare(1, encoder.model_id, encoder.dimensions, ids, _points(snapshot, vectors))
+    spec = IndexSpec(1, encoder.model_id, encoder.dimensions, ids, snapshot.contents())
+    await index.prepare(spec, _points(snapshot, vectors))
     indexed = time.perf_counter() - began
     await index.serve(1)
 

@@ -15,7 +15,7 @@ import asyncio
 import multiprocessing
 import tempfile
 import time
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -34,7 +34,7 @@ from garaza.furniture.embedding.onnx import OnnxEncoder
 from garaza.furniture.embedding.port import Vectors
 from garaza.furniture.filters import NO_FILTERS, Filters, Span
 from garaza.furniture.index.edge import EdgeIndex
-from garaza.furniture.index.port import Point
+from garaza.furniture.index.port import IndexSpec, Point
 from garaza.furniture.index.readers import ReaderHere
 
 _TEN = 10
@@ -156,7 +156,7 @@ def _growth(found: Sequence[_Measured]) -> Facts:
 async def _measure(vectors: Vectors, queries: Vectors, place: Path) -> _Measured:
     index, count = EdgeIndex(place, apart=True), len(vectors)
     began = time.perf_counter()
-    await index.prepare(1, "model", vectors.shape[1], range(1, count + 1), _points(vectors, range(count)))
+    await index.prepare(_spec(1, vectors, range(1, count + 1)), _points(vectors, range(count)))
     seconds = time.perf_counter() - began
     await index.serve(1)
     numbers = np.arange(count)
@@ -211,6 +211,10 @@ def _resident(folder: Path, queries: Vectors) -> int:
     return int(process.memory_info().rss - before)
 
 
+def _spec(version: int, vectors: Vectors, ids: Collection[int]) -> IndexSpec:
+    return IndexSpec(version, "model", vectors.shape[1], ids, "made up")
+
+
 async def _next_version(vectors: Vectors, place: Path) -> tuple[float, float]:
     """Seconds to make it: without the one before, and from it."""
     took = []
@@ -218,11 +222,11 @@ async def _next_version(vectors: Vectors, place: Path) -> tuple[float, float]:
     for name, first in (("anew", []), ("again", range(1, len(vectors) + 1))):
         index = EdgeIndex(place / name)
         if first:
-            await index.prepare(1, "model", vectors.shape[1], first, _points(vectors, range(len(vectors))))
+            await index.prepare(_spec(1, vectors, first), _points(vectors, range(len(vectors))))
             await index.serve(1)
         began = time.perf_counter()
         points = _points(vectors, range(len(vectors)), ids)
-        await index.prepare(2, "model", vectors.shape[1], ids, points)
+        await index.prepare(_spec(2, vectors, ids), points)
         took.append(time.perf_counter() - began)
         await index.close()
     return took[0], took[1]

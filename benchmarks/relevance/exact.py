@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterable, Collection, Sequence
+from collections.abc import AsyncIterable, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
 from garaza.furniture.embedding.port import Vectors
 from garaza.furniture.filters import Filters, payload_of
-from garaza.furniture.index.port import Nearest, Point
+from garaza.furniture.index.port import IndexSpec, Nearest, Point
 from garaza.furniture.products import Product
 from tests.furniture.search.nearby import lets
 
@@ -23,19 +23,11 @@ class ExactIndex:
         self._payloads = [payload_of(product) for product in products]
         self._matrix = matrix
 
-    async def has(self, version: int, model_id: str, ids: Collection[int], contents: str = "") -> bool:  # noqa: ARG002 - the port's
+    async def has(self, spec: IndexSpec) -> bool:  # noqa: ARG002 - the port's
         """See the port."""
         return True
 
-    async def prepare(
-        self,
-        version: int,
-        model_id: str,
-        dimensions: int,
-        ids: Collection[int],
-        points: AsyncIterable[Sequence[Point]],
-        contents: str = "",
-    ) -> None:
+    async def prepare(self, spec: IndexSpec, points: AsyncIterable[Sequence[Point]]) -> None:
         """See the port."""
 
     async def serve(self, version: int) -> None:

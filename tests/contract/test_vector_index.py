@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import tempfile
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +18,7 @@ from garaza.furniture.embedding.port import Vectors
 from garaza.furniture.filters import NO_FILTERS, Filters, Payload, Span
 from garaza.furniture.index.edge import EdgeIndex
 from garaza.furniture.index.pgvector import PgVectorIndex
-from garaza.furniture.index.port import IndexUnavailableError, Point, VectorIndex
+from garaza.furniture.index.port import IndexSpec, IndexUnavailableError, Point, VectorIndex
 from garaza.furniture.index.qdrant import QdrantIndex
 from garaza.kit.database import Database
 from garaza.settings import DatabaseSettings
@@ -136,8 +136,14 @@ def ids_of(points: Sequence[Point]) -> list[int]:
     return [point.id for point in points]
 
 
+def spec_of(
+    version: int, ids: Collection[int], model: str = MODEL, contents: str = "", dimensions: int = DIMENSIONS
+) -> IndexSpec:
+    return IndexSpec(version, model, dimensions, ids, contents)
+
+
 async def prepare(index: VectorIndex, version: int, points: Sequence[Point], model: str = MODEL) -> None:
-    await index.prepare(version, model, DIMENSIONS, ids_of(points), parts(points))
+    await index.prepare(spec_of(version, ids_of(points), model), parts(points))
 
 
 async def serve(index: VectorIndex, version: int, points: Sequence[Point], model: str = MODEL) -> None:
@@ -305,9 +311,9 @@ async def test_a_version_is_seen_when_it_is_served(opened: Open) -> None:
     second = [*first[10:], *some(range(200, 216))]
     with pytest.raises(IndexUnavailableError):
         await index.search(query(), 10, NO_FILTERS)
-    assert not await index.has(1, MODEL, ids_of(first))
+    assert not await index.has(spec_of(1, ids_of(first)))
     await prepare(index, 1, first)
-    assert await index.has(1, MODEL, ids_of(first))
+    assert await index.has(spec_of(1, ids_of(first)))
     with pytest.raises(IndexUnavailableError):
         await index.search(query(), 10, NO_FILTERS)
     await index.serve(1)
@@ -316,11 +322,11 @@ async def test_a_version_is_seen_when_it_is_served(opened: Open) -> None:
         async for part in parts(second):
             yield part
             await agrees(index, first, limit=200)
-            assert not await index.has(2, MODEL, ids_of(second))
+            assert not await index.has(spec_of(2, ids_of(second)))
 
-    await index.prepare(2, MODEL, DIMENSIONS, ids_of(second), watched())
+    await index.prepare(spec_of(2, ids_of(second)), watched())
     await agrees(index, first, limit=200)
-    assert await index.has(2, MODEL, ids_of(second))
+    assert await index.has(spec_of(2, ids_of(second)))
     await index.serve(2)
     await agrees(index, second, limit=200)
 
@@ -343,11 +349,11 @@ async def test_a_restart_needs_nothing_made_again(opened: Open) -> None:
     await serve(before, 5, points)
     await before.close()
     index = opened()
-    assert await index.has(5, MODEL, ids_of(points))
-    assert not await index.has(5, MODEL, ids_of(points)[1:])
-    assert not await index.has(5, MODEL, [*ids_of(points), 1000])
-    assert not await index.has(5, "another model", ids_of(points))
-    assert not await index.has(6, MODEL, ids_of(points))
+    assert await index.has(spec_of(5, ids_of(points)))
+    assert not await index.has(spec_of(5, ids_of(points)[1:]))
+    assert not await index.has(spec_of(5, [*ids_of(points), 1000]))
+    assert not await index.has(spec_of(5, ids_of(points), "another model"))
+    assert not await index.has(spec_of(6, ids_of(points)))
     await index.serve(5)
     await agrees(index, points)
     await serve(index, 6, points[:50])
@@ -360,7 +366,7 @@ async def test_another_model_is_another_index(index: VectorIndex) -> None:
     await serve(index, 2, others, "model-2")
     await agrees(index, others)
     longer = [Point(point.id, np.concatenate([point.vector, [0]]).astype(np.float32), {}) for point in others]
-    await index.prepare(3, "model-3", DIMENSIONS + 1, ids_of(longer), parts(longer))
+    await index.prepare(spec_of(3, ids_of(longer), "model-3", dimensions=DIMENSIONS + 1), parts(longer))
     await index.serve(3)
     found = await index.search(longer[0].vector, 1, NO_FILTERS)
     assert found.ids.tolist() == [1]
@@ -378,22 +384,22 @@ async def test_what_another_database_left_is_not_taken_for_its_own(opened: Open)
     """A backup was put back, and another file imported: the same numbers and ids, of other products."""
     ids = range(1, 101)
     left = opened()
-    await left.prepare(1, MODEL, DIMENSIONS, ids, parts(some(ids)), "these")
+    await left.prepare(spec_of(1, ids, contents="these"), parts(some(ids)))
     await left.serve(1)
     await left.close()
     index = opened()
-    assert not await index.has(1, MODEL, ids, "others")
-    assert await index.has(1, MODEL, ids, "these")
+    assert not await index.has(spec_of(1, ids, contents="others"))
+    assert await index.has(spec_of(1, ids, contents="these"))
     await index.serve(1)
     # The next version keeps what it has in common with the one before.
     mixed = [*some(ids[:50]), *some(ids[50:], seed=1)]
-    await index.prepare(2, MODEL, DIMENSIONS, ids, parts(mixed), "mixed")
+    await index.prepare(spec_of(2, ids, contents="mixed"), parts(mixed))
     await index.serve(2)
     await agrees(index, mixed, limit=200)
     others = some(ids, seed=2)
-    await index.prepare(2, MODEL, DIMENSIONS, ids, parts(others), "others")
+    await index.prepare(spec_of(2, ids, contents="others"), parts(others))
     await index.serve(2)
-    assert await index.has(2, MODEL, ids, "others")
+    assert await index.has(spec_of(2, ids, contents="others"))
     await agrees(index, others, limit=200)
     for filters in FILTERS[::6]:
         await agrees(index, others, filters, limit=200)
@@ -401,7 +407,7 @@ async def test_what_another_database_left_is_not_taken_for_its_own(opened: Open)
 
 async def test_nothing_is_found_in_nothing(index: VectorIndex) -> None:
     await serve(index, 1, [])
-    assert await index.has(1, MODEL, [])
+    assert await index.has(spec_of(1, []))
     assert (await index.search(query(), 10, NO_FILTERS)).ids.tolist() == []
     assert (await index.search(query(), 10, Filters(in_stock=True))).ids.tolist() == []
     await serve(index, 2, some([1]))
@@ -417,9 +423,9 @@ async def test_what_breaks_off_leaves_the_version_before(index: VectorIndex) -> 
         raise RuntimeError("the database went away")
 
     with pytest.raises(RuntimeError, match="went away"):
-        await index.prepare(2, MODEL, DIMENSIONS, range(200, 300), broken())
+        await index.prepare(spec_of(2, range(200, 300)), broken())
     with pytest.raises(IndexUnavailableError, match="270 products have no vectors"):
-        await index.prepare(2, MODEL, DIMENSIONS, range(200, 500), parts(some(range(200, 230))))
+        await index.prepare(spec_of(2, range(200, 500)), parts(some(range(200, 230))))
 
     entered = asyncio.Event()
 
@@ -428,12 +434,12 @@ async def test_what_breaks_off_leaves_the_version_before(index: VectorIndex) -> 
         entered.set()
         await asyncio.Event().wait()
 
-    task = asyncio.create_task(index.prepare(2, MODEL, DIMENSIONS, range(200, 300), endless()))
+    task = asyncio.create_task(index.prepare(spec_of(2, range(200, 300)), endless()))
     await entered.wait()
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
-    assert not await index.has(2, MODEL, range(200, 300))
+    assert not await index.has(spec_of(2, range(200, 300)))
     await agrees(index, points, limit=200)
     await serve(index, 2, some(range(200, 300)))
     await agrees(index, some(range(200, 300)), limit=200)
@@ -472,7 +478,7 @@ async def test_after_close_it_is_unavailable(opened: Open) -> None:
     calls: list[Callable[[], Awaitable[object]]] = [
         lambda: index.search(query(), 1, NO_FILTERS),
         lambda: index.scores(query(), [1]),
-        lambda: index.has(1, MODEL, [1]),
+        lambda: index.has(spec_of(1, [1])),
         lambda: prepare(index, 2, points),
         lambda: index.serve(1),
     ]

@@ -16,7 +16,7 @@ from garaza.furniture.filters import NO_FILTERS, Filters
 from garaza.furniture.index import edge, shard
 from garaza.furniture.index.edge import EdgeIndex
 from garaza.furniture.index.port import IndexUnavailableError, Point
-from tests.contract.test_vector_index import MODEL, agrees, folder, ids_of, prepare, query, serve, some
+from tests.contract.test_vector_index import agrees, folder, ids_of, prepare, query, serve, some, spec_of
 
 __all__ = ["folder"]
 
@@ -43,7 +43,7 @@ async def test_only_one_process_has_it(folder: Path, index: EdgeIndex) -> None:
         assert other.stdout is not None
         assert other.stdout.readline() == "mine\n"
         with pytest.raises(IndexUnavailableError, match="another process owns the index"):
-            await index.has(1, MODEL, [])
+            await index.has(spec_of(1, []))
         with pytest.raises(IndexUnavailableError, match="another process owns the index"):
             await prepare(index, 1, some([1]))
         other.communicate("")
@@ -61,7 +61,7 @@ async def test_what_a_crash_left_is_removed(folder: Path, index: EdgeIndex) -> N
     for name in ("3", "draft-x"):
         (folder / "vectors" / name / "shard").mkdir(parents=True)
         (folder / "vectors" / name / "shard/half").write_bytes(b"half")
-    assert not await index.has(3, MODEL, [1])
+    assert not await index.has(spec_of(3, [1]))
     assert [path.name for path in (folder / "vectors").iterdir()] == [".lock"]
 
 
@@ -81,7 +81,7 @@ async def test_damaged_files_are_made_anew(folder: Path, index: EdgeIndex, damag
                 (folder / "vectors/1/ready.json").write_text("[]", encoding="utf-8")
             case "more":
                 path.write_bytes(path.read_bytes() + b"more")
-    assert not await index.has(1, MODEL, ids_of(points))
+    assert not await index.has(spec_of(1, ids_of(points)))
     with pytest.raises(IndexUnavailableError):
         await index.serve(1)
     await serve(index, 1, points)
@@ -96,7 +96,7 @@ async def test_what_cannot_be_opened_is_gone_the_next_time(folder: Path, index: 
         path.write_bytes(b"x" * path.stat().st_size)
     with pytest.raises(IndexUnavailableError, match="the index failed"):
         await index.serve(1)
-    assert not await index.has(1, MODEL, ids_of(points))
+    assert not await index.has(spec_of(1, ids_of(points)))
     await serve(index, 1, points)
     await agrees(index, points)
 
@@ -139,7 +139,7 @@ async def test_links_find_nearly_all_that_comparing_does(index: EdgeIndex) -> No
     async def parts() -> AsyncIterator[Sequence[Point]]:
         yield points
 
-    await index.prepare(1, MODEL, 64, range(1, 20_001), parts())
+    await index.prepare(spec_of(1, range(1, 20_001), dimensions=64), parts())
     await index.serve(1)
     hits = filtered_hits = 0
     for vector in vectors[::400]:

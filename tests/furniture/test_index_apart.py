@@ -18,7 +18,7 @@ from garaza.furniture.filters import Filters, Span
 from garaza.furniture.index import readers
 from garaza.furniture.index.edge import EdgeIndex
 from garaza.furniture.index.port import IndexUnavailableError, Point
-from tests.contract.test_vector_index import MODEL, agrees, folder, ids_of, prepare, serve, some
+from tests.contract.test_vector_index import agrees, folder, ids_of, prepare, serve, some, spec_of
 
 __all__ = ["folder"]
 
@@ -147,7 +147,7 @@ async def test_what_cannot_be_opened_is_not_there(folder: Path, index: EdgeIndex
     with pytest.raises(IndexUnavailableError, match="the index failed"):
         await index.serve(1)
     assert keepers() == []
-    assert not await index.has(1, MODEL, ids_of(points))
+    assert not await index.has(spec_of(1, ids_of(points)))
 
 
 async def test_it_ends_with_the_service(folder: Path) -> None:

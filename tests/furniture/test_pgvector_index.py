@@ -14,7 +14,7 @@ from garaza.furniture.index.port import IndexUnavailableError
 from garaza.kit.database import Database
 from garaza.settings import DatabaseSettings
 from garaza.wiring import pool_options
-from tests.contract.test_vector_index import MODEL, agrees, ids_of, prepare, query, serve, some
+from tests.contract.test_vector_index import agrees, ids_of, prepare, query, serve, some, spec_of
 from tests.servers.postgres import Postgres
 
 pytestmark = pytest.mark.anyio
@@ -35,7 +35,7 @@ async def test_two_processes_share_it(database: Database) -> None:
     one, other = PgVectorIndex(database), PgVectorIndex(database)
     first, second = some(range(1, 101)), some(range(51, 151))
     await asyncio.gather(prepare(one, 1, first), prepare(other, 1, first))
-    assert await other.has(1, MODEL, ids_of(first))
+    assert await other.has(spec_of(1, ids_of(first)))
     await one.serve(1)
     await other.serve(1)
     await serve(one, 2, second)
@@ -79,7 +79,7 @@ async def test_a_server_that_is_away_is_unavailable(unused_port: int) -> None:
     with pytest.raises(IndexUnavailableError, match="can't be reached"):
         await index.check()
     with pytest.raises(IndexUnavailableError):
-        await index.has(1, MODEL, [1])
+        await index.has(spec_of(1, [1]))
     with pytest.raises(IndexUnavailableError):
         await index.search(query(), 1, NO_FILTERS)
     await database.close()

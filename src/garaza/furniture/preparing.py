@@ -15,7 +15,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from garaza.furniture.embedding.port import Vectors
-from garaza.furniture.index.port import Point, VectorIndex
+from garaza.furniture.index.port import IndexSpec, Point, VectorIndex
 from garaza.furniture.repository import CatalogueRepository
 from garaza.furniture.search.child import build_apart
 from garaza.furniture.search.snapshot import Snapshot, SnapshotError
@@ -86,12 +86,12 @@ class Preparing:
         """
         if self._index is None:
             return True
-        ids, contents = snapshot.ids.tolist(), await asyncio.to_thread(snapshot.contents)
-        if await self._index.has(snapshot.version, model_id, ids, contents):
+        contents = await asyncio.to_thread(snapshot.contents)
+        spec = IndexSpec(snapshot.version, model_id, dimensions, snapshot.ids.tolist(), contents)
+        if await self._index.has(spec):
             return True
         if make:
-            points = self._points(snapshot, model_id)
-            await self._index.prepare(snapshot.version, model_id, dimensions, ids, points, contents)
+            await self._index.prepare(spec, self._points(snapshot, model_id))
         return make
 
     async def _points(self, snapshot: Snapshot, model_id: str) -> AsyncIterator[Sequence[Point]]:

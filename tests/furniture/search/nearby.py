@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import AsyncIterable, Callable, Collection, Iterable, Sequence
+from collections.abc import AsyncIterable, Callable, Iterable, Sequence
 from typing import Literal
 
 import numpy as np
@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from garaza.furniture.embedding.port import Vectors
 from garaza.furniture.filters import Filters, Payload, Span, payload_of
-from garaza.furniture.index.port import IndexUnavailableError, LocalIndex, Nearest, Point
+from garaza.furniture.index.port import IndexSpec, IndexUnavailableError, LocalIndex, Nearest, Point
 from garaza.furniture.products import Product
 from garaza.furniture.search.terms import stem, words_of
 
@@ -55,24 +55,16 @@ class ExactIndex:
         if self.down:
             raise IndexUnavailableError("it is down")
 
-    async def has(self, version: int, model_id: str, ids: Collection[int], contents: str = "") -> bool:
+    async def has(self, spec: IndexSpec) -> bool:
         self._check()
-        found = self.prepared.get(version)
-        return found is not None and found[0] == (model_id, contents) and found[1].keys() == set(ids)
+        found = self.prepared.get(spec.version)
+        return found is not None and found[0] == (spec.model_id, spec.contents) and found[1].keys() == set(spec.ids)
 
-    async def prepare(
-        self,
-        version: int,
-        model_id: str,
-        dimensions: int,
-        ids: Collection[int],
-        points: AsyncIterable[Sequence[Point]],
-        contents: str = "",
-    ) -> None:
+    async def prepare(self, spec: IndexSpec, points: AsyncIterable[Sequence[Point]]) -> None:
         self._check()
         kept = {point.id: point async for part in points for point in part}
-        assert all(len(point.vector) == dimensions for point in kept.values())
-        self.prepared[version] = ((model_id, contents), kept)
+        assert all(len(point.vector) == spec.dimensions for point in kept.values())
+        self.prepared[spec.version] = ((spec.model_id, spec.contents), kept)
 
     async def serve(self, version: int) -> None:
         self._check()
@@ -180,6 +172,7 @@ async def index_of(items: Iterable[tuple[int, Product]]) -> ExactIndex:
     async def parts() -> AsyncIterable[Sequence[Point]]:
         yield points
 
-    await index.prepare(1, encoder.model_id, encoder.dimensions, [one for one, _ in items], parts())
+    spec = IndexSpec(1, encoder.model_id, encoder.dimensions, [one for one, _ in items], "")
+    await index.prepare(spec, parts())
     await index.serve(1)
     return index

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from garaza.furniture.embedding.port import Vectors
 from garaza.furniture.filters import Filters
-from garaza.furniture.index.port import IndexUnavailableError, LocalIndex, Nearest, Point
+from garaza.furniture.index.port import IndexSpec, IndexUnavailableError, LocalIndex, Nearest, Point
 from garaza.furniture.index.readers import Reader, ReaderApart, ReaderHere
 from garaza.furniture.index.shard import Draft, build, ready_of
 from garaza.furniture.index.stored_vectors import Ids, ids_of
@@ -66,22 +66,14 @@ class EdgeIndex:
         """That have what is served open."""
         return [] if self._served is None else self._served.processes
 
-    async def has(self, version: int, model_id: str, ids: Collection[int], contents: str = "") -> bool:
+    async def has(self, spec: IndexSpec) -> bool:
         """See the port."""
-        return await self._in(self._searching, self._has, version, model_id, ids, contents)
+        return await self._in(self._searching, self._has, spec)
 
-    async def prepare(
-        self,
-        version: int,
-        model_id: str,
-        dimensions: int,
-        ids: Collection[int],
-        points: AsyncIterable[Sequence[Point]],
-        contents: str = "",
-    ) -> None:
+    async def prepare(self, spec: IndexSpec, points: AsyncIterable[Sequence[Point]]) -> None:
         """See the port."""
         async with self._preparing:
-            draft = await self._in(self._drafting, self._begin, version, model_id, dimensions, ids, contents)
+            draft = await self._in(self._drafting, self._begin, spec)
             try:
                 async for part in points:
                     for start in range(0, len(part), PART):
@@ -91,7 +83,7 @@ class EdgeIndex:
                     await self._build(draft)
                 else:
                     await self._in(self._drafting, build, draft.folder)
-                await self._in(self._drafting, self._put, draft, version)
+                await self._in(self._drafting, self._put, draft, spec.version)
             except BaseException:
                 # After what still runs, and whoever was cancelled needn't wait for it.
                 if not self._closed:
@@ -142,34 +134,35 @@ class EdgeIndex:
             last = (process.errors.decode(errors="replace").strip().splitlines() or [""])[-1]
             raise IndexUnavailableError(f"making the index ended with {code}: {last}")
 
-    def _has(self, version: int, model_id: str, ids: Collection[int], contents: str) -> bool:
+    def _has(self, spec: IndexSpec) -> bool:
         self._own()
         try:
-            reader = self._ready_reader(self._of(version), model_id, _ascending(ids), contents)
+            reader = self._ready_reader(spec)
         except BaseException:  # noqa: BLE001 - panics of the engine are no Exception
             # It can't be opened, whatever its files look like: it isn't there.
             return False
-        self._opened = (version, reader) if reader else None
+        self._opened = (spec.version, reader) if reader else None
         return reader is not None
 
-    def _ready_reader(self, folder: Path, model_id: str, ids: Ids, contents: str) -> Reader | None:
+    def _ready_reader(self, spec: IndexSpec) -> Reader | None:
         """Of a folder that is whole, has these points, and can be opened."""
+        folder, ids = self._of(spec.version), _ascending(spec.ids)
         ready = ready_of(folder)
-        if ready is None or (ready.model_id, ready.contents) != (model_id, contents):
+        if ready is None or (ready.model_id, ready.contents) != (spec.model_id, spec.contents):
             return None
         if not np.array_equal(ids_of(folder), ids):
             return None
         reader = self._reading(folder)
         return reader if reader.count == len(ids) else None
 
-    def _begin(self, version: int, model_id: str, dimensions: int, ids: Collection[int], contents: str) -> Draft:
+    def _begin(self, spec: IndexSpec) -> Draft:
         self._own()
         # What is newer is of a database that isn't there any more: its points are others'.
-        others = [number for number in self._versions() if number < version and ready_of(self._of(number))]
+        others = [number for number in self._versions() if number < spec.version and ready_of(self._of(number))]
         before = self._of(max(others)) if others else None
         # Not even a process that was left behind writes where another one does.
         folder = self._folder / f"{_DRAFT}{new_id()}"
-        return Draft(folder, model_id, dimensions, _ascending(ids), contents, before)
+        return Draft(folder, spec.model_id, spec.dimensions, _ascending(spec.ids), spec.contents, before)
 
     def _put(self, draft: Draft, version: int) -> None:
         self._opened = None

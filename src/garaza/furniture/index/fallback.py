@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterable, Collection, Sequence
+from collections.abc import AsyncIterable, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from garaza.furniture.embedding.port import Vectors
 from garaza.furniture.filters import Filters
 from garaza.furniture.index.pgvector import PgVectorIndex, PgVectorMissingError
-from garaza.furniture.index.port import LocalIndex, Nearest, Point, VectorIndex
+from garaza.furniture.index.port import IndexSpec, LocalIndex, Nearest, Point, VectorIndex
 
 logger = logging.getLogger(__name__)
 
@@ -27,21 +27,13 @@ class PgVectorOrOther:
         self._chosen: VectorIndex | None = None
         self._choosing = asyncio.Lock()
 
-    async def has(self, version: int, model_id: str, ids: Collection[int], contents: str = "") -> bool:
+    async def has(self, spec: IndexSpec) -> bool:
         """See the port."""
-        return await (await self._index()).has(version, model_id, ids, contents)
+        return await (await self._index()).has(spec)
 
-    async def prepare(
-        self,
-        version: int,
-        model_id: str,
-        dimensions: int,
-        ids: Collection[int],
-        points: AsyncIterable[Sequence[Point]],
-        contents: str = "",
-    ) -> None:
+    async def prepare(self, spec: IndexSpec, points: AsyncIterable[Sequence[Point]]) -> None:
         """See the port."""
-        await (await self._index()).prepare(version, model_id, dimensions, ids, points, contents)
+        await (await self._index()).prepare(spec, points)
 
     async def serve(self, version: int) -> None:
         """See the port."""

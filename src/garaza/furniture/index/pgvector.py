@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import AsyncIterable, AsyncIterator, Callable, Collection, Iterator, Sequence
+from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from typing import Any
 
@@ -22,7 +22,14 @@ from garaza.furniture.embedding.port import Vectors
 from garaza.furniture.filters import Filters
 from garaza.furniture.index.conditions import Among, Condition, Is, Within, Without, conditions
 from garaza.furniture.index.linking import CANDIDATES
-from garaza.furniture.index.port import IndexUnavailableError, LocalIndex, Nearest, Point, vectors_missing
+from garaza.furniture.index.port import (
+    IndexSpec,
+    IndexUnavailableError,
+    LocalIndex,
+    Nearest,
+    Point,
+    vectors_missing,
+)
 from garaza.kit.database import Database, DatabaseUnavailableError, ReadSession, WriteSession, is_outage
 
 MAX_DIMENSIONS = 4000
@@ -109,7 +116,7 @@ class PgVectorIndex:
             await _add_column(session, "furniture_index_versions", "contents text")
         self._checked = True
 
-    async def has(self, version: int, model_id: str, ids: Collection[int], contents: str = "") -> bool:
+    async def has(self, spec: IndexSpec) -> bool:
         """See the port."""
         await self.check()
         async with self._reading() as session:
@@ -118,32 +125,24 @@ class PgVectorIndex:
                     "SELECT place FROM furniture_index_versions "
                     "WHERE version = :version AND model_id = :model_id AND contents = :contents"
                 ),
-                {"version": version, "model_id": model_id, "contents": contents},
+                {"version": spec.version, "model_id": spec.model_id, "contents": spec.contents},
             )
             if place is None:
                 return False
-            there = await session.scalars(text(f"SELECT id FROM {place} WHERE {_HERE}"), {"version": version})
-            return set(there) == set(ids)
+            there = await session.scalars(text(f"SELECT id FROM {place} WHERE {_HERE}"), {"version": spec.version})
+            return set(there) == set(spec.ids)
 
-    async def prepare(
-        self,
-        version: int,
-        model_id: str,
-        dimensions: int,
-        ids: Collection[int],
-        points: AsyncIterable[Sequence[Point]],
-        contents: str = "",
-    ) -> None:
+    async def prepare(self, spec: IndexSpec, points: AsyncIterable[Sequence[Point]]) -> None:
         """See the port. One transaction: what breaks off leaves nothing."""
         await self.check()
-        if dimensions > MAX_DIMENSIONS:
+        if spec.dimensions > MAX_DIMENSIONS:
             raise IndexUnavailableError(
-                f"pgvector links up to {MAX_DIMENSIONS} dimensions, this model has {dimensions}"
+                f"pgvector links up to {MAX_DIMENSIONS} dimensions, this model has {spec.dimensions}"
             )
-        place = _place(model_id, dimensions)
+        version, place = spec.version, _place(spec.model_id, spec.dimensions)
         async with self._writing() as session:
             await session.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _ALONE})
-            await session.execute(text(_TABLE.format(place=place, dimensions=dimensions)))
+            await session.execute(text(_TABLE.format(place=place, dimensions=spec.dimensions)))
             await _add_column(session, place, "seal bigint")
             # Of whatever was prepared, and never became what is served; or by a catalogue that was put back.
             given = {"version": version}
@@ -151,7 +150,7 @@ class PgVectorIndex:
             await session.execute(text(f"DELETE FROM {place} WHERE since >= :version"), given)
             await session.execute(text(f"UPDATE {place} SET until = NULL WHERE until >= :version"), given)
             # Rows that ended earlier, and come back.
-            wanted = sorted(set(ids))
+            wanted = sorted(set(spec.ids))
             await session.execute(
                 text(f"DELETE FROM {place} WHERE until IS NOT NULL AND id = ANY(:ids)"), {"ids": wanted}
             )
@@ -175,7 +174,7 @@ class PgVectorIndex:
             await _link(session, place)
             await session.execute(
                 text("INSERT INTO furniture_index_versions VALUES (:version, :model_id, :place, :contents)"),
-                {**given, "model_id": model_id, "place": place, "contents": contents},
+                {**given, "model_id": spec.model_id, "place": place, "contents": spec.contents},
             )
 
     async def serve(self, version: int) -> None:

@@ -25,6 +25,21 @@ class Point:
 
 
 @dataclass(frozen=True, slots=True)
+class IndexSpec:
+    """What an index of a version is made of."""
+
+    version: int
+    model_id: str
+    dimensions: int
+    ids: Collection[int]
+    """Of its points."""
+    contents: str
+    """A digest of the products. An index may outlive its database, and another one, or a backup in its place, has a
+    version of the same number with the same ids.
+    """
+
+
+@dataclass(frozen=True, slots=True)
 class Nearest:
     """What was found, the nearest first."""
 
@@ -72,29 +87,15 @@ class VectorIndex(Protocol):
     name: str
     """For operators: what it is and where, without secrets."""
 
-    async def has(self, version: int, model_id: str, ids: Collection[int], contents: str = "") -> bool:
-        """Whether it was prepared, completely, with these points: after a restart there is nothing to be done.
+    async def has(self, spec: IndexSpec) -> bool:
+        """Whether it was prepared, completely: after a restart there is nothing to be done."""
 
-        Args:
-            contents: of the products. An index may outlive its database, and another one, or a backup in its place, has
-                a version of the same number with the same ids.
-        """
-
-    async def prepare(
-        self,
-        version: int,
-        model_id: str,
-        dimensions: int,
-        ids: Collection[int],
-        points: AsyncIterable[Sequence[Point]],
-        contents: str = "",
-    ) -> None:
-        """Make it ready to serve these ids.
+    async def prepare(self, spec: IndexSpec, points: AsyncIterable[Sequence[Point]]) -> None:
+        """Make it ready to be served.
 
         Args:
             points: all of them, in parts. Whoever keeps those of the version before takes only what is new, or other
                 than what that one has by this id, which may be another database's.
-            contents: see `has`.
         """
 
     async def serve(self, version: int) -> None:

@@ -10,7 +10,7 @@ import contextlib
 import hashlib
 import re
 import warnings
-from collections.abc import AsyncIterable, AsyncIterator, Collection, Iterator, Sequence
+from collections.abc import AsyncIterable, AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 
 import numpy as np
@@ -21,7 +21,14 @@ from garaza.furniture.embedding.port import Vectors
 from garaza.furniture.filters import Filters
 from garaza.furniture.index.conditions import FLAGS, LISTS, NUMBERS, WORDS, Among, Is, Within, Without, conditions
 from garaza.furniture.index.linking import BUILD_CANDIDATES, CANDIDATES, LINKS, OVERSAMPLING
-from garaza.furniture.index.port import IndexUnavailableError, LocalIndex, Nearest, Point, vectors_missing
+from garaza.furniture.index.port import (
+    IndexSpec,
+    IndexUnavailableError,
+    LocalIndex,
+    Nearest,
+    Point,
+    vectors_missing,
+)
 
 SECONDS = 5
 """That whoever searches waits for an answer."""
@@ -55,33 +62,25 @@ class QdrantIndex:
         self._preparing = asyncio.Lock()
         self._closed = False
 
-    async def has(self, version: int, model_id: str, ids: Collection[int], contents: str = "") -> bool:
+    async def has(self, spec: IndexSpec) -> bool:
         """See the port."""
-        collection = self._collection(version, model_id, contents)
+        collection = self._collection(spec)
         with self._told():
             aliases = (await self._client.get_aliases()).aliases
             if not any(entry.alias_name == _alias(collection) for entry in aliases):
                 return False
-            if await self._ids(collection) != set(ids):
+            if await self._ids(collection) != set(spec.ids):
                 return False
-        self._known[version] = collection
+        self._known[spec.version] = collection
         return True
 
-    async def prepare(
-        self,
-        version: int,
-        model_id: str,
-        dimensions: int,
-        ids: Collection[int],
-        points: AsyncIterable[Sequence[Point]],
-        contents: str = "",
-    ) -> None:
+    async def prepare(self, spec: IndexSpec, points: AsyncIterable[Sequence[Point]]) -> None:
         """See the port."""
-        collection, missing = self._collection(version, model_id, contents), set(ids)
+        collection, missing = self._collection(spec), set(spec.ids)
         async with self._preparing, self._removed_unless_whole(collection):
             with self._told():
                 await self._client.delete_collection(collection)
-                await self._create(collection, dimensions)
+                await self._create(collection, spec.dimensions)
             async for part in points:
                 new = [_struct(point) for point in part if point.id in missing]
                 with self._told():
@@ -94,7 +93,7 @@ class QdrantIndex:
                 await self._linked(collection)
                 alias = models.CreateAlias(collection_name=collection, alias_name=_alias(collection))
                 await self._client.update_collection_aliases([models.CreateAliasOperation(create_alias=alias)])
-        self._known[version] = collection
+        self._known[spec.version] = collection
 
     async def serve(self, version: int) -> None:
         """See the port. Other processes may still be serving the one before, which goes with the next one."""
@@ -197,9 +196,9 @@ class QdrantIndex:
         names = [entry.name for entry in (await self._client.get_collections()).collections]
         return {name: int(match[1]) for name in names if (match := pattern.fullmatch(name))}
 
-    def _collection(self, version: int, model_id: str, contents: str) -> str:
-        digest = hashlib.sha256(f"{contents}/{model_id}".encode()).hexdigest()
-        return f"{self._prefix}-{version}-{digest[:12]}"
+    def _collection(self, spec: IndexSpec) -> str:
+        digest = hashlib.sha256(f"{spec.contents}/{spec.model_id}".encode()).hexdigest()
+        return f"{self._prefix}-{spec.version}-{digest[:12]}"
 
     @asynccontextmanager
     async def _removed_unless_whole(self, collection: str) -> AsyncIterator[None]:
