@@ -22,7 +22,7 @@ _EVENTS = {
     *("os.symlink", "os.chmod", "os.utime", "shutil.rmtree", "shutil.copyfile", "subprocess.Popen"),
 }
 """Of `sys.addaudithook`. Looking at a file's size is none, nor is flushing it."""
-_MEMORY = ("/proc/", "/dev/")
+_MEMORY = ("/proc/", "/dev/null")
 """What is there is on no disk."""
 _READ_ONCE = ("importlib", "linecache.py")
 """The code itself."""

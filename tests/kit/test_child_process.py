@@ -131,3 +131,23 @@ def test_who_is_told_to_end_while_one_starts_leaves_none_behind(monkeypatch: pyt
 
     asyncio.run(run())
     assert started[0].wait(60) == -signal.SIGKILL
+
+
+def test_where_no_thread_is_left_none_is_started(monkeypatch: pytest.MonkeyPatch) -> None:
+    started = []
+    begin, start = threading.Thread.start, child_process._start
+
+    def no_more(thread: threading.Thread) -> None:
+        if thread.name.startswith("child-"):
+            raise RuntimeError("can't start new thread")
+        begin(thread)
+
+    def noted(*arguments: object) -> subprocess.Popen[bytes]:
+        started.append(start(*arguments))
+        return started[0]
+
+    monkeypatch.setattr(threading.Thread, "start", no_more)
+    monkeypatch.setattr(child_process, "_start", noted)
+    with pytest.raises(OSError, match="can't start new thread"):
+        asyncio.run(start_child([sys.executable, "-c", "import sys; sys.stdin.read()"]))
+    assert started[0].returncode == -signal.SIGKILL

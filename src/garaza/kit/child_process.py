@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import errno
 import fcntl
 import os
 import select
@@ -46,7 +47,15 @@ class Child:
         """What it has printed, once it has ended."""
         self.errors = b""
         """As `output`."""
-        threading.Thread(target=self._see_it_end, name=f"child-{self.pid}", daemon=True).start()
+        seeing = threading.Thread(target=self._see_it_end, name=f"child-{self.pid}", daemon=True)
+        try:
+            seeing.start()
+        except RuntimeError:
+            # Or it would run on, and nobody hear of its end.
+            started.kill()
+            started.wait()
+            self._close_stdin()
+            raise
 
     @property
     def returncode(self) -> int | None:
@@ -75,13 +84,18 @@ class Child:
         return self._process.returncode
 
     def _see_it_end(self) -> None:
-        output, errors = self._process.communicate()
-        self.output, self.errors = output or b"", errors or b""
+        try:
+            output, errors = self._process.communicate()
+            self.output, self.errors = output or b"", errors or b""
+        finally:
+            self._close_stdin()
+            # The loop may have ended before.
+            with contextlib.suppress(RuntimeError):
+                self._loop.call_soon_threadsafe(self._note_end)
+
+    def _close_stdin(self) -> None:
         if self._stdin is not None:
             self._stdin.close()
-        # The loop may have ended before.
-        with contextlib.suppress(RuntimeError):
-            self._loop.call_soon_threadsafe(self._note_end)
 
     def _note_end(self) -> None:
         if not self._ended.done():
@@ -104,6 +118,9 @@ async def start_child(command: Sequence[str], *, output_here: bool = False, erro
     starting = asyncio.ensure_future(asyncio.to_thread(_start, command, output_here, errors_here))
     try:
         return Child(await asyncio.shield(starting))
+    except RuntimeError as error:
+        # No thread is left: the system numbers them as it does processes.
+        raise OSError(errno.EAGAIN, str(error)) from error
     except asyncio.CancelledError:
         await asyncio.wait([starting])
         if starting.exception() is None:
