@@ -32,11 +32,12 @@ def test_the_start_is_walked_through_in_order_and_one_sees_where_one_is(visit: V
 def test_what_a_mouse_does_keys_do(visit: Visit, server: Server, clip: bytes) -> None:
     visitor = visit()
     page = visitor.page
-    page.get_by_label("Choose a video").focus()
-    page.keyboard.press("Tab")
-    page.keyboard.press("ArrowRight")
-    page.keyboard.press("Shift+Tab")
+    # Listened for from the beginning: the browser is told of that while it does what comes next.
     with page.expect_file_chooser() as chooser:
+        page.get_by_label("Choose a video").focus()
+        page.keyboard.press("Tab")
+        page.keyboard.press("ArrowRight")
+        page.keyboard.press("Shift+Tab")
         page.keyboard.press("Space")
     chooser.value.set_files({"name": "room.mp4", "mimeType": "video/mp4", "buffer": clip})
     visitor.expect_model()
