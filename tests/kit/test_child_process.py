@@ -151,3 +151,17 @@ def test_where_no_thread_is_left_none_is_started(monkeypatch: pytest.MonkeyPatch
     with pytest.raises(OSError, match="can't start new thread"):
         asyncio.run(start_child([sys.executable, "-c", "import sys; sys.stdin.read()"]))
     assert started[0].returncode == -signal.SIGKILL
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+def test_one_whose_output_cant_be_taken_has_failed(monkeypatch: pytest.MonkeyPatch) -> None:
+    def too_much(_process: object) -> None:
+        raise MemoryError
+
+    monkeypatch.setattr(subprocess.Popen, "communicate", too_much)
+
+    async def run() -> int:
+        async with child_for([sys.executable, "-c", "import sys; sys.stdin.read()"]) as child:
+            return await child.wait()
+
+    assert asyncio.run(run()) == -signal.SIGKILL

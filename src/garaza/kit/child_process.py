@@ -40,6 +40,7 @@ class Child:
         self._process = started
         # Kept from `communicate`, which would close it: see `start_child`.
         self._stdin, started.stdin = started.stdin, None
+        self._writing = threading.Lock()
         self._loop = asyncio.get_running_loop()
         self._ended: asyncio.Future[None] = self._loop.create_future()
         self.pid = started.pid
@@ -75,7 +76,7 @@ class Child:
         if self._stdin is not None:
             # The second: closed already.
             with contextlib.suppress(BrokenPipeError, ValueError):
-                await in_thread(self._stdin.write, line)
+                await in_thread(self._write, line)
 
     async def wait(self) -> int:
         """How it ended: a negative number is that of the signal that it was killed by."""
@@ -87,15 +88,27 @@ class Child:
         try:
             output, errors = self._process.communicate()
             self.output, self.errors = output or b"", errors or b""
+        except BaseException:
+            # No memory for what it prints, say. Whoever waits is to hear of a failure, and not of an end without one.
+            self._process.kill()
+            self._process.wait()
+            raise
         finally:
             self._close_stdin()
             # The loop may have ended before.
             with contextlib.suppress(RuntimeError):
                 self._loop.call_soon_threadsafe(self._note_end)
 
+    def _write(self, line: bytes) -> None:
+        if self._stdin is not None:
+            with self._writing:
+                self._stdin.write(line)
+
     def _close_stdin(self) -> None:
         if self._stdin is not None:
-            self._stdin.close()
+            # Closed while it is written to, the number might be another file's by then.
+            with self._writing:
+                self._stdin.close()
 
     def _note_end(self) -> None:
         if not self._ended.done():

@@ -62,8 +62,10 @@ async def new_file(path: Path) -> AsyncIterator[BinaryIO]:
 
 
 def _drop(opened: ExitStack, path: Path) -> None:
-    opened.close()
-    path.unlink(missing_ok=True)
+    try:
+        opened.close()
+    finally:
+        path.unlink(missing_ok=True)
 
 
 async def append_body(

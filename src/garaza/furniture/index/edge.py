@@ -129,6 +129,8 @@ class EdgeIndex:
         command = (sys.executable, "-m", "garaza.furniture.index.build", str(draft.folder))
         async with child_for(command, errors_here=True) as process:
             self._process = process
+            if self._closed:
+                raise IndexUnavailableError("the index was closed while its process was started")
             code = await process.wait()
         if code:
             last = (process.errors.decode(errors="replace").strip().splitlines() or [""])[-1]
