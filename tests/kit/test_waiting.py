@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from collections.abc import Coroutine
 from typing import Any
 
 import pytest
 
-from garaza.kit.waiting import ended, first_of, unbroken
+from garaza.kit.waiting import ended, first_of, in_thread, unbroken
 
 pytestmark = pytest.mark.anyio
 
@@ -127,3 +128,28 @@ async def _over(thing: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
     task = asyncio.create_task(thing)
     await asyncio.wait([task])
     return task
+
+
+async def test_who_waits_for_a_thread_ends_after_it_however_often_told_to() -> None:
+    may_end, done = threading.Event(), []
+
+    def work() -> None:
+        may_end.wait(60)
+        done.append("thread")
+
+    async def waits() -> None:
+        try:
+            await in_thread(work)
+        finally:
+            done.append("who waits")
+
+    task = asyncio.create_task(waits())
+    for _ in range(3):
+        await asyncio.sleep(0)
+        task.cancel()
+    await asyncio.sleep(0)
+    assert done == []
+    may_end.set()
+    await ended(task)
+    assert task.cancelled()
+    assert done == ["thread", "who waits"]

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import errno
 import fcntl
+import logging
 import os
 import select
 import subprocess
@@ -13,8 +14,11 @@ import sys
 import threading
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
+from typing import Any
 
-from garaza.kit.waiting import in_thread
+from garaza.kit.waiting import in_thread, to_the_end
+
+logger = logging.getLogger(__name__)
 
 NICENESS = 10
 
@@ -26,37 +30,23 @@ def step_aside() -> None:
 
 
 class Child:
-    """A process that was started, of one event loop.
-
-    Not asyncio's: under uvloop that is forked, with a copy of this process's tables of memory, and everybody waits
-    meanwhile: 5 ms in a small service, 30 in one of 700 MB, each time. `Popen` shares the memory until the other
-    program runs: 1 ms, whatever the size, and most of that in a thread here. The price is a thread for each child.
+    """A process that was started, of one event loop: see `start_child`.
 
     Args:
         started: not yet waited for.
     """
 
-    def __init__(self, started: subprocess.Popen[bytes]) -> None:
+    def __init__(self, started: subprocess.Popen[bytes], loop: asyncio.AbstractEventLoop) -> None:
         self._process = started
         # Kept from `communicate`, which would close it: see `start_child`.
         self._stdin, started.stdin = started.stdin, None
         self._writing = threading.Lock()
-        self._loop = asyncio.get_running_loop()
-        self._ended: asyncio.Future[None] = self._loop.create_future()
+        self._ended: asyncio.Future[None] = loop.create_future()
         self.pid = started.pid
         self.output = b""
         """What it has printed, once it has ended."""
         self.errors = b""
         """As `output`."""
-        seeing = threading.Thread(target=self._see_it_end, name=f"child-{self.pid}", daemon=True)
-        try:
-            seeing.start()
-        except RuntimeError:
-            # Or it would run on, and nobody hear of its end.
-            started.kill()
-            started.wait()
-            self._close_stdin()
-            raise
 
     @property
     def returncode(self) -> int | None:
@@ -84,20 +74,19 @@ class Child:
         await asyncio.shield(self._ended)
         return self._process.returncode
 
-    def _see_it_end(self) -> None:
+    def see_it_end(self) -> None:
+        """Read what it prints, and wait until it has ended. Blocks; for the thread that it has."""
         try:
             output, errors = self._process.communicate()
             self.output, self.errors = output or b"", errors or b""
-        except BaseException:
+        except Exception:
             # No memory for what it prints, say. Whoever waits is to hear of a failure, and not of an end without one.
+            logger.exception("the output of process %d can't be read", self.pid)
             self._process.kill()
             self._process.wait()
-            raise
         finally:
             self._close_stdin()
-            # The loop may have ended before.
-            with contextlib.suppress(RuntimeError):
-                self._loop.call_soon_threadsafe(self._note_end)
+            _tell(self._ended, None)
 
     def _write(self, line: bytes) -> None:
         if self._stdin is not None:
@@ -110,35 +99,58 @@ class Child:
             with self._writing:
                 self._stdin.close()
 
-    def _note_end(self) -> None:
-        if not self._ended.done():
-            self._ended.set_result(None)
-
 
 async def start_child(command: Sequence[str], *, output_here: bool = False, errors_here: bool = False) -> Child:
     """Start one that is told to end by `end_child`. What it prints goes to the log.
+
+    Not by asyncio: under uvloop a process is forked, with a copy of this one's tables of memory, and everybody waits
+    meanwhile: 5 ms in a small service, 35 in one of 700 MiB, each time. `Popen` on Linux shares the memory until the
+    other program runs, and the interpreter's lock is held for 1 ms, whatever the size. The price is a thread for each
+    child, which starts it and sees it end.
 
     Args:
         output_here: its standard output is for whoever starts it; all of it is kept in memory.
         errors_here: its standard error, as well.
 
-    The pipe to its standard input tells it that this process is alive: see `when_parent_ends`. Its own process group
-    keeps a Ctrl-C for this process from reaching it too.
+    The pipe to its standard input tells it that this process is alive: see `when_parent_ends`. Its own session keeps a
+    Ctrl-C for this process from reaching it too.
 
     Raises:
-        OSError: no memory or no process number is left.
+        OSError: no memory, process number or thread is left.
     """
-    starting = asyncio.ensure_future(asyncio.to_thread(_start, command, output_here, errors_here))
+    begun: asyncio.Future[Child] = asyncio.get_running_loop().create_future()
+    living = threading.Thread(target=_live, args=(begun, command, output_here, errors_here), name="child", daemon=True)
     try:
-        return Child(await asyncio.shield(starting))
+        living.start()
     except RuntimeError as error:
-        # No thread is left: the system numbers them as it does processes.
         raise OSError(errno.EAGAIN, str(error)) from error
+    try:
+        return await to_the_end(begun)
     except asyncio.CancelledError:
-        await asyncio.wait([starting])
-        if starting.exception() is None:
-            Child(starting.result()).kill()
+        if begun.exception() is None:
+            begun.result().kill()
         raise
+
+
+def _live(begun: asyncio.Future[Child], command: Sequence[str], output_here: bool, errors_here: bool) -> None:
+    try:
+        child = Child(_start(command, output_here, errors_here), begun.get_loop())
+    except BaseException as error:  # noqa: BLE001 - whoever waits is to hear of it
+        _tell(begun, error)
+        return
+    if not _tell(begun, child):
+        child.kill()
+    child.see_it_end()
+
+
+def _tell(future: asyncio.Future[Any], outcome: object) -> bool:
+    """From another thread. Whether there is a loop still that hears of it."""
+    tell: Callable[[Any], None] = future.set_exception if isinstance(outcome, BaseException) else future.set_result
+    try:
+        future.get_loop().call_soon_threadsafe(tell, outcome)
+    except RuntimeError:
+        return False
+    return True
 
 
 def _start(command: Sequence[str], output_here: bool, errors_here: bool) -> subprocess.Popen[bytes]:

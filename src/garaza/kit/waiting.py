@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import contextvars
+import functools
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from typing import Any, TypeVar
 
@@ -82,9 +85,28 @@ async def unbroken(thing: Coroutine[Any, Any, T]) -> T:
         raise
 
 
+async def to_the_end(future: asyncio.Future[T]) -> T:
+    """What this comes to, which no cancellation breaks off: a thread, for instance. Whoever is cancelled meanwhile,
+    however often, ends when it has ended.
+
+    A future and no task: those are all cancelled when the loop is to end, and what a thread comes to would be lost.
+    """
+    try:
+        return await asyncio.shield(future)
+    except asyncio.CancelledError:
+        while not future.done():
+            with contextlib.suppress(asyncio.CancelledError):
+                await asyncio.wait([future])
+        if not future.cancelled():
+            # Looked at, so that nobody complains of it.
+            future.exception()
+        raise
+
+
 async def in_thread(work: Callable[..., T], *arguments: object) -> T:
     """`asyncio.to_thread`, but whoever is cancelled meanwhile ends only when the thread is done.
 
     What is done with a file in a thread must have ended before the file is closed, or given to somebody else.
     """
-    return await unbroken(asyncio.to_thread(work, *arguments))
+    run = functools.partial(contextvars.copy_context().run, work, *arguments)
+    return await to_the_end(asyncio.get_running_loop().run_in_executor(None, run))
