@@ -90,7 +90,14 @@ class Intake:
         """
         if size is not None and size > self._settings.uploads.max_bytes + overhead:
             raise self.too_large()
-        if not await in_thread(self.has_room, size or 0):
+        await self.refuse_without_room(size or 0)
+
+    async def refuse_without_room(self, more: int) -> None:
+        """
+        Raises:
+            GarazaError: 507, the disk has no room for so much more.
+        """
+        if not await in_thread(self.has_room, more):
             raise disk_full()
 
     async def reach(self) -> None:

@@ -288,8 +288,7 @@ class ResumableUploads:
             raise _wrong_offset(here)
         if part.content_length is not None and part.content_length > upload.length - here:
             raise _beyond_length()
-        if not await in_thread(self._intake.has_room, part.content_length or 0):
-            raise disk_full()
+        await self._intake.refuse_without_room(part.content_length or 0)
 
     async def _prolong(self, upload: Upload) -> None:
         time = self._settings.unfinished_hours * 3600

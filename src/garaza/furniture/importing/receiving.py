@@ -17,7 +17,6 @@ from garaza.kit.database import Database, WriteSession
 from garaza.kit.multipart import FORM_OVERHEAD_BYTES, MultipartError, clean_name, receive_file
 from garaza.kit.receiving import DiskFullError, TooLargeError, append_body, new_file
 from garaza.kit.storage import DataDirectory
-from garaza.kit.waiting import in_thread
 from garaza.uploads.intake import Intake
 
 _FORM = "multipart/form-data"
@@ -97,8 +96,7 @@ class CatalogueUploads:
     async def _refuse_size(self, length: int | None, overhead: int) -> None:
         if length is not None and length > self._max_bytes + overhead:
             raise self._too_large()
-        if not await in_thread(self._intake.has_room, length or 0):
-            raise disk_full()
+        await self._intake.refuse_without_room(length or 0)
 
     def _too_large(self) -> GarazaError:
         detail = f"Catalogues may have {self._max_bytes / 1e9:.1f} GB at most. Send it in parts, or raise the limit."
