@@ -12,12 +12,14 @@ import resource
 import sys
 from pathlib import Path
 
+from garaza.kit.child_process import end_with_parent
 from garaza.reconstruction.failures import ReconstructionFailure
 from garaza.reconstruction.frames.source import probe
 
 
 def main() -> None:
     """Arguments: path, bytes of address space, CPU seconds."""
+    end_with_parent()
     path, memory, seconds = Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3])
     limits = {resource.RLIMIT_AS: memory, resource.RLIMIT_CPU: seconds, resource.RLIMIT_CORE: 0}
     for which, limit in limits.items():
