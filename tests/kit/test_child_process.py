@@ -94,8 +94,8 @@ def test_the_loop_starts_none_itself() -> None:
     assert asyncio.run(run()) == []
 
 
-@pytest.mark.parametrize(("first", "code"), [("", signal.SIGTERM), (_DEAF, signal.SIGKILL)])
-def test_one_that_doesnt_end_when_it_is_told_to_is_killed(tmp_path: Path, first: str, code: int) -> None:
+@pytest.mark.parametrize(("first", "patience", "code"), [("", 60, signal.SIGTERM), (_DEAF, 1, signal.SIGKILL)])
+def test_one_that_doesnt_end_when_it_is_told_to_is_killed(tmp_path: Path, first: str, patience: int, code: int) -> None:
     program = f"import pathlib, signal, sys; {first}\npathlib.Path(sys.argv[1]).touch(); sys.stdin.read()"
     ready = tmp_path / "ready"
 
@@ -103,7 +103,7 @@ def test_one_that_doesnt_end_when_it_is_told_to_is_killed(tmp_path: Path, first:
         child = await start_child([sys.executable, "-c", program, str(ready)])
         while not ready.exists():  # noqa: ASYNC110 - another process's
             await asyncio.sleep(0.01)
-        await end_child(child, 1)
+        await end_child(child, patience)
         return child.returncode
 
     assert asyncio.run(run()) == -code
